@@ -1,0 +1,335 @@
+"""Which classes each sample of a data set carries: one shape for every task."""
+
+import os
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancekit.errors import DataError
+
+__all__ = ["UNLABELLED", "Labels", "Media", "SampleIds", "SampleKey", "Task"]
+
+Task = Literal["classification", "multilabel"]
+Media = Literal["pictures", "rows", "unknown"]
+
+UNLABELLED = -1
+"""Class id of a sample whose label is missing: it keeps its index and is never drawn."""
+
+
+class SampleKey(NamedTuple):
+    """One draw of one sample; augmentation is a pure function of it and the seed.
+
+    Attributes:
+        epoch: epoch of the draw, from 0.
+        index: position of the sample in its data set.
+        repeat: how often the sample was drawn before in the same epoch.
+    """
+
+    epoch: int
+    index: int
+    repeat: int
+
+
+class SampleIds(Sequence[str]):
+    """Ids of samples (paths, say), made only when asked for.
+
+    Holds the names as one block of UTF-8 bytes, so that a million of them cost what
+    their letters cost, and puts `prefix` in front of each.
+    """
+
+    def __init__(self, block: bytes, ends: NDArray[np.int64], prefix: str = "") -> None:
+        self._block, self._ends, self.prefix = block, ends, prefix
+
+    @classmethod
+    def from_names(cls, names: Sequence[str], prefix: str = "") -> "SampleIds":
+        """Ids from names; names that are not UTF-8 survive the round trip."""
+        encoded = [name.encode("utf-8", "surrogateescape") for name in names]
+        ends = np.cumsum([len(name) for name in encoded], dtype=np.int64)
+        return cls(b"".join(encoded), ends, prefix)
+
+    def __len__(self) -> int:
+        return len(self._ends)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # int -> str, slice -> list
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        position = range(len(self))[index]
+        start = int(self._ends[position - 1]) if position else 0
+        name = self._block[start : int(self._ends[position])]
+        return self.prefix + name.decode("utf-8", "surrogateescape")
+
+    def to_arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Arrays from which `from_arrays` makes the same ids."""
+        prefix = self.prefix.encode("utf-8", "surrogateescape")
+        return {
+            "id_block": np.frombuffer(self._block, np.uint8),
+            "id_ends": self._ends,
+            "id_prefix": np.frombuffer(prefix, np.uint8),
+        }
+
+    @classmethod
+    def from_arrays(cls, block, ends, prefix) -> "SampleIds":  # type: ignore[no-untyped-def]
+        """Ids from the arrays of `to_arrays`."""
+        return cls(
+            block.tobytes(), ends, prefix.tobytes().decode("utf-8", "surrogateescape")
+        )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Labels:
+    """Which classes each sample carries.
+
+    Sample i carries `class_ids[offsets[i]:offsets[i + 1]]`. Where each sample carries
+    exactly one class, `offsets` and `sizes` are None and cost nothing: sample i then
+    carries `class_ids[i]`, which is `UNLABELLED` where the label is missing.
+
+    Args:
+        class_ids: integer [m], each in [0, n_classes), or -1 where the label is missing.
+        class_names: the name of each class, all different; classes without samples count.
+        offsets: integer [n + 1], from 0 up to m; None for one class a sample.
+        sizes: float [m], box area in px² or number of pixels; None where every size is 1.
+        values: float [n], the target of a regression; None elsewhere.
+        sample_ids: n ids, such as paths; None where samples are known by index alone.
+        media: what a sample is, as far as the source tells.
+
+    Raises:
+        DataError: lengths, ids or names contradict each other.
+
+    >>> labels = Labels.from_names(["cat", "dog", "cat"])
+    >>> labels.n_samples, labels.class_names, labels.class_counts().tolist()
+    (3, ('cat', 'dog'), [2, 1])
+    """
+
+    class_ids: NDArray[np.int32]
+    class_names: tuple[str, ...]
+    offsets: NDArray[np.int64] | None = None
+    sizes: NDArray[np.float64] | None = None
+    values: NDArray[np.float64] | None = None
+    sample_ids: Sequence[str] | None = field(default=None, repr=False)
+    media: Media = "unknown"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "class_ids", as_class_ids(self.class_ids))
+        object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
+        for name, dtype in (("offsets", np.int64), ("sizes", np.float64), ("values", np.float64)):
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, np.asarray(given, dtype))
+        problems = labels_problems(self)
+        if problems:
+            raise DataError("labels: " + "; ".join(problems))
+
+    @classmethod
+    def from_names(cls, names: Sequence[object], **options: object) -> "Labels":
+        """Labels from one class name a sample; None or NaN means that it is missing.
+
+        Classes are ordered by number if all names are integers, else by name.
+        """
+        texts = [None if is_missing(name) else class_name_of(name) for name in names]
+        class_names = sort_class_names({text for text in texts if text is not None})
+        id_of = {name: i for i, name in enumerate(class_names)}
+        ids = np.fromiter(
+            (UNLABELLED if text is None else id_of[text] for text in texts), np.int32, len(texts)
+        )
+        return cls(class_ids=ids, class_names=class_names, **options)  # type: ignore[arg-type]
+
+    @property
+    def n_samples(self) -> int:
+        """Samples, those without a label included."""
+        return len(self.class_ids) if self.offsets is None else len(self.offsets) - 1
+
+    @property
+    def n_classes(self) -> int:
+        """Classes, those without samples included."""
+        return len(self.class_names)
+
+    @property
+    def task(self) -> Task:
+        """The task that the shape of the labels implies."""
+        return "classification" if self.offsets is None else "multilabel"
+
+    def __len__(self) -> int:
+        return self.n_samples
+
+    def class_counts(self) -> NDArray[np.int64]:
+        """Labels of each class: int64 [n_classes]; missing labels count nowhere."""
+        labelled = self.class_ids[self.class_ids != UNLABELLED]
+        return np.bincount(labelled, minlength=self.n_classes).astype(np.int64)
+
+    def class_id_per_sample(self) -> NDArray[np.int32]:
+        """The one class of each sample: int32 [n].
+
+        Raises:
+            DataError: a sample may carry several classes.
+        """
+        if self.offsets is not None:
+            raise DataError(
+                "labels: expected one class a sample, got multi-label data. "
+                "Give the class that should decide, one a sample."
+            )
+        return self.class_ids
+
+    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> "Labels":
+        """Labels of a part: sample i of the result is sample `indices[i]` of this one."""
+        chosen = np.asarray(indices, np.int64)
+        ids = None
+        if self.sample_ids is not None:
+            ids = SampleIds.from_names([self.sample_ids[int(i)] for i in chosen])
+        values = None if self.values is None else self.values[chosen]
+        offsets = None
+        entries = chosen
+        if self.offsets is not None:
+            lengths = np.diff(self.offsets)[chosen]
+            offsets = np.concatenate([[0], np.cumsum(lengths)])
+            entries = np.repeat(self.offsets[:-1][chosen] - offsets[:-1], lengths) + np.arange(
+                offsets[-1]
+            )
+        return Labels(
+            class_ids=self.class_ids[entries],
+            class_names=self.class_names,
+            offsets=offsets,
+            sizes=None if self.sizes is None else self.sizes[entries],
+            values=values,
+            sample_ids=ids,
+            media=self.media,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write to an .npz file, complete or not at all; nothing in it is pickled."""
+        names = SampleIds.from_names(self.class_names).to_arrays()
+        arrays: dict[str, NDArray[np.generic]] = {
+            "class_ids": self.class_ids,
+            "media": np.array(get_args(Media).index(self.media), np.uint8),
+            "name_block": names["id_block"],
+            "name_ends": names["id_ends"],
+        }
+        for name in ("offsets", "sizes", "values"):
+            if (array := getattr(self, name)) is not None:
+                arrays[name] = array
+        if self.sample_ids is not None:
+            ids = self.sample_ids
+            kept = ids if isinstance(ids, SampleIds) else SampleIds.from_names(list(ids))
+            arrays |= kept.to_arrays()
+        target = Path(path)
+        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".npz", delete=False) as file:
+            try:
+                np.savez(file, **arrays)  # type: ignore[arg-type]
+                file.flush()
+                Path(file.name).replace(target)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Labels":
+        """Read what `save` wrote.
+
+        Raises:
+            DataError: the file is missing or was not written by `save`.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in file.files}
+            names = SampleIds(arrays["name_block"].tobytes(), arrays["name_ends"])
+            media = get_args(Media)[int(arrays["media"])]
+            ids = None
+            if "id_block" in arrays:
+                ids = SampleIds.from_arrays(
+                    arrays["id_block"], arrays["id_ends"], arrays["id_prefix"]
+                )
+            return cls(
+                class_ids=arrays["class_ids"],
+                class_names=tuple(names),
+                offsets=arrays.get("offsets"),
+                sizes=arrays.get("sizes"),
+                values=arrays.get("values"),
+                sample_ids=ids,
+                media=media,
+            )
+        except (OSError, ValueError, KeyError, IndexError) as error:
+            raise DataError(
+                f"{path}: expected labels written by Labels.save, got {error!r}"
+            ) from None
+
+
+def as_class_ids(values: object) -> NDArray[np.int32]:
+    """Class ids as int32 [m], refused where that would change a value."""
+    array = np.asarray(values)
+    if array.ndim != 1:
+        raise DataError(f"labels: expected class ids of shape [m], got shape {array.shape}")
+    if array.size == 0:
+        return array.astype(np.int32)
+    if not np.issubdtype(array.dtype, np.integer):
+        raise DataError(
+            f"labels: expected integer class ids, got {array.dtype}. "
+            "For names, use Labels.from_names."
+        )
+    if int(array.max()) > np.iinfo(np.int32).max:
+        raise DataError(f"labels: class id {int(array.max())} does not fit 31 bits")
+    return array.astype(np.int32, copy=False)
+
+
+def labels_problems(labels: Labels) -> list[str]:
+    """Every way in which the fields of `labels` contradict each other, in words."""
+    problems = []
+    ids, names, offsets = labels.class_ids, labels.class_names, labels.offsets
+    lowest = UNLABELLED if offsets is None else 0
+    if ids.size and (int(ids.min()) < lowest or int(ids.max()) >= len(names)):
+        problems.append(
+            f"expected class ids from {lowest} to {len(names) - 1}, "
+            f"got {int(ids.min())} to {int(ids.max())}"
+        )
+    if len(set(names)) != len(names):
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)[:3]
+        problems.append(f"expected different class names, got {twice} more than once")
+    if offsets is not None and (
+        len(offsets) == 0
+        or offsets[0] != 0
+        or offsets[-1] != len(ids)
+        or bool(np.any(np.diff(offsets) < 0))
+    ):
+        problems.append(f"expected offsets rising from 0 to {len(ids)}")
+        return problems
+    lengths = (("sizes", len(ids)), ("values", labels.n_samples), ("sample_ids", labels.n_samples))
+    for field_name, expected in lengths:
+        given = getattr(labels, field_name)
+        if given is not None and len(given) != expected:
+            problems.append(f"expected {expected} {field_name}, got {len(given)}")
+    return problems
+
+
+def is_missing(name: object) -> bool:
+    """Whether a label stands for none: None, NaN, NaT or empty text.
+
+    >>> [is_missing(value) for value in (None, float("nan"), "", "nan", 0)]
+    [True, True, True, False, False]
+    """
+    return name is None or name == "" or name != name
+
+
+def class_name_of(label: object) -> str:
+    """The name of the class that a label stands for; 1.0 and 1 are the same class.
+
+    >>> class_name_of(1.0), class_name_of("1.0"), class_name_of(True), class_name_of(2.5)
+    ('1', '1.0', 'True', '2.5')
+    """
+    if isinstance(label, float | np.floating) and float(label).is_integer():
+        return str(int(label))
+    return str(label)
+
+
+def sort_class_names(names: set[str]) -> tuple[str, ...]:
+    """Names in the order of their classes: by number if all are integers, else by name.
+
+    >>> sort_class_names({"10", "9"}), sort_class_names({"b", "a", "10"})
+    (('9', '10'), ('10', 'a', 'b'))
+    """
+    if all(name.removeprefix("-").isdecimal() for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
+    return tuple(sorted(names))
