@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import DataError
-from balancekit.labels import UNLABELLED, Labels, Media, Task, sort_class_names
+from balancekit.labels import UNLABELLED, Labels, Media, Task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,6 +22,7 @@ __all__ = [
     "Counts",
     "Issue",
     "Problem",
+    "ProblemKind",
     "Severity",
     "Shard",
     "Stats",
@@ -34,6 +35,20 @@ N_EXAMPLES = 5
 """Examples kept for each kind of problem; their number is always counted in full."""
 
 Severity = Literal["error", "warning", "info"]
+
+ProblemKind = Literal[
+    "encoding-guessed",
+    "file-not-picture",
+    "folder-unreadable",
+    "hidden-file",
+    "link-loop",
+    "mask-beside-picture",
+    "other-split",
+    "picture-outside-class",
+    "picture-unreadable",
+    "row-malformed",
+]
+"""What a source can meet; `analysis/issues.py` says what each means to the user."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -60,7 +75,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         n_checked: samples whose content was looked at, not only their label.
         task: the task that the shape of the labels implies.
         media: what a sample is.
-        problems: what was wrong or left out, by the code of the issue it leads to.
+        problems: what was wrong or left out, by its kind.
     """
 
     samples_per_class: dict[str, int] = {}
@@ -69,7 +84,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     n_checked: int = 0
     task: Task = "classification"
     media: Media = "unknown"
-    problems: dict[str, Problem] = {}
+    problems: dict[ProblemKind, Problem] = {}
 
     def __add__(self, other: "Counts") -> "Counts":
         """The count of both shards together."""
@@ -99,10 +114,6 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             task=labels.task,
             media=labels.media,
         )
-
-    def class_names(self) -> tuple[str, ...]:
-        """Class names in the order that `read` gives them."""
-        return sort_class_names(set(self.samples_per_class))
 
 
 def _merge(one, other):  # type: ignore[no-untyped-def]  # dict of anything that has +

@@ -1,0 +1,31 @@
+"""All measures of one count, as Stats."""
+
+from balancekit.analysis.balance import measure_balance
+from balancekit.analysis.issues import find_issues
+from balancekit.stats import Counts, Stats, fingerprint_of
+
+__all__ = ["stats_from_counts"]
+
+
+def stats_from_counts(counts: Counts, source: str, class_names: tuple[str, ...]) -> Stats:
+    """Stats of a counted set.
+
+    Args:
+        counts: the total of all shards.
+        source: what was read, in words.
+        class_names: all classes, in the order of their ids.
+    """
+    per_class = {name: counts.samples_per_class.get(name, 0) for name in class_names}
+    return Stats(
+        source=source,
+        task=counts.task,
+        media=counts.media,
+        n_samples=counts.n_samples,
+        n_unlabelled=counts.n_unlabelled,
+        n_checked=counts.n_checked,
+        class_names=class_names,
+        class_counts=tuple(per_class.values()),
+        fingerprint=fingerprint_of(counts.task, per_class, counts.n_samples),
+        balance=measure_balance(list(per_class.values())),
+        issues=find_issues(counts, per_class),
+    )

@@ -1,0 +1,183 @@
+"""Labels of objects in memory: lists, arrays, tensors, tables, and data sets by shape.
+
+Data sets are recognised by the attributes that they have, never by import, and none of
+their samples is loaded.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancekit.errors import DataError
+from balancekit.labels.labels import UNLABELLED, Labels
+
+__all__ = ["labels_of"]
+
+LABEL_ATTRIBUTES = ("targets", "_labels", "labels", "y")
+PAIR_ATTRIBUTES = ("samples", "_samples", "imgs")
+IGNORED_IDS = (-1, -100)
+"""Integers that stand for no label: the second is torch's default ignore_index."""
+
+MAX_GAP_CLASSES = 1_000_000
+"""Integer labels up to here are class ids as they are; above, they are names."""
+
+
+def labels_of(data: object, label: str | None = None) -> Labels:
+    """Labels of a list, array, tensor, Series, DataFrame, `Labels` or data set.
+
+    Integers are class ids as they are: 0, 2, 2 has three classes, one of them empty, so
+    that weights line up with logits. Anything else is a name.
+
+    Args:
+        data: the object.
+        label: column of a DataFrame.
+
+    Raises:
+        DataError: no labels can be told from it without loading samples.
+    """
+    if isinstance(data, Labels):
+        return data
+    if type(data).__module__.partition(".")[0] == "pandas":
+        return _labels_of_pandas(data, label)
+    if isinstance(data, np.ndarray):
+        return _labels_of_array(data)
+    if callable(getattr(data, "detach", None)):  # a tensor, wherever it lives
+        return _labels_of_array(np.asarray(data.detach().cpu()))  # type: ignore[attr-defined]
+    if isinstance(data, list | tuple | range):
+        return _labels_of_sequence(data)
+    return _labels_of_dataset(data)
+
+
+def _labels_of_sequence(data: Sequence[Any]) -> Labels:
+    if any(isinstance(item, list | tuple | set | frozenset | dict) for item in data[:100]):
+        raise DataError(
+            f"labels: expected one class a sample, got a list of {type(data[0]).__name__}. "
+            "For several classes a sample, give an array of 0 and 1, [n_samples, n_classes]."
+        )
+    plain = [item.item() if hasattr(item, "item") else item for item in data]
+    if plain and all(isinstance(item, int) and not isinstance(item, bool) for item in plain):
+        return _labels_of_array(np.array(plain))
+    return Labels.from_names(plain)
+
+
+def _labels_of_array(array: NDArray[Any]) -> Labels:
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim == 2:
+        return _labels_of_indicators(array)
+    if array.ndim != 1:
+        raise DataError(f"labels: expected shape [n] or [n, n_classes], got {array.shape}")
+    if array.dtype == np.bool_:
+        return Labels.from_names([str(bool(item)) for item in array])
+    if not np.issubdtype(array.dtype, np.integer):
+        return Labels.from_names(array.tolist())
+    if not array.size:
+        raise DataError("labels: expected at least one sample, got none")
+    ids = np.where(np.isin(array, IGNORED_IDS), UNLABELLED, array)
+    if set(np.unique(array)) == {-1, 1} or ids.max() >= MAX_GAP_CLASSES:
+        return Labels.from_names(array.tolist())
+    if ids.min() < UNLABELLED:
+        raise DataError(
+            f"labels: expected class ids from 0, with {IGNORED_IDS} for a missing one, got "
+            f"{int(array.min())}. Give names (text) if negative numbers are classes."
+        )
+    n_classes = int(ids.max()) + 1
+    if n_classes == 0:
+        raise DataError("labels: expected at least one label, got only missing ones")
+    return Labels(class_ids=ids, class_names=tuple(map(str, range(n_classes))))
+
+
+def _labels_of_indicators(array: NDArray[Any]) -> Labels:
+    if not np.isin(array, (0, 1)).all():
+        raise DataError(
+            f"labels: expected 0 and 1 in an array of shape {array.shape}, got values from "
+            f"{array.min()} to {array.max()}. Soft labels have no counts."
+        )
+    rows, class_ids = np.nonzero(array)
+    return Labels(
+        class_ids=class_ids,
+        class_names=tuple(map(str, range(array.shape[1]))),
+        offsets=np.searchsorted(rows, np.arange(len(array) + 1)),
+    )
+
+
+def _labels_of_pandas(data: Any, label: str | None) -> Labels:
+    if data.ndim == 2:
+        columns = list(data.columns)
+        if label is None and len(columns) == 1:
+            label = columns[0]
+        if label not in columns:
+            raise DataError(
+                f"DataFrame: expected a label column{f' {label!r}' if label else ''}, got "
+                f"{columns}. Name it with label='COLUMN'."
+            )
+        data = data[label]
+    if hasattr(data, "cat"):
+        names = tuple(map(str, data.cat.categories))
+        return Labels(class_ids=data.cat.codes.to_numpy(), class_names=names)
+    if data.dtype.kind in "iu" and not data.isna().any():
+        return _labels_of_array(data.to_numpy(np.int64))
+    return Labels.from_names([None if missing else item for item, missing in _with_na(data)])
+
+
+def _with_na(series: Any) -> Any:
+    return zip(series.tolist(), series.isna().tolist(), strict=True)
+
+
+def _labels_of_dataset(data: Any) -> Labels:
+    """Labels of a data set by its shape: wrappers first, then its own attributes."""
+    name = type(data).__name__
+    if hasattr(data, "dataset") and hasattr(data, "indices"):  # Subset
+        return labels_of(data.dataset).take(data.indices)
+    if hasattr(data, "datasets") and hasattr(data, "cumulative_sizes"):  # ConcatDataset
+        return _concatenate([labels_of(part) for part in data.datasets])
+    if hasattr(data, "tensors"):  # TensorDataset
+        return labels_of(data.tensors[-1])
+    for attribute in LABEL_ATTRIBUTES:
+        found = getattr(data, attribute, None)
+        if found is not None and not callable(found):
+            return _named(labels_of(found), data)
+    for attribute in PAIR_ATTRIBUTES:
+        found = getattr(data, attribute, None)
+        if isinstance(found, list) and found and isinstance(found[0], tuple):
+            return _named(labels_of([pair[1] for pair in found]), data)
+    raise DataError(
+        f"{name}: expected labels that can be read without loading samples (an attribute "
+        f"{', '.join(LABEL_ATTRIBUTES + PAIR_ATTRIBUTES)}, or tensors), got none. "
+        "Pass the labels themselves: a list, array or tensor, one a sample."
+    )
+
+
+def _named(labels: Labels, data: Any) -> Labels:
+    """The labels with the class names that the data set knows, where they fit."""
+    classes = getattr(data, "classes", None)
+    numbered = labels.class_names == tuple(map(str, range(labels.n_classes)))
+    if not isinstance(classes, list | tuple) or not numbered or len(classes) < labels.n_classes:
+        return labels
+    if len(set(map(str, classes))) != len(classes):
+        return labels
+    return Labels(
+        class_ids=labels.class_ids,
+        class_names=tuple(map(str, classes)),
+        offsets=labels.offsets,
+        sample_ids=labels.sample_ids,
+        media=labels.media,
+    )
+
+
+def _concatenate(parts: Sequence[Labels]) -> Labels:
+    longest = max(parts, key=lambda part: part.n_classes)
+    for part in parts:
+        if part.class_names != longest.class_names[: part.n_classes]:
+            raise DataError(
+                "ConcatDataset: expected parts with the same classes, got "
+                f"{longest.class_names[:5]} and {part.class_names[:5]}"
+            )
+    if any(part.offsets is not None for part in parts):
+        raise DataError("ConcatDataset: expected one class a sample, got multi-label parts")
+    return Labels(
+        class_ids=np.concatenate([part.class_ids for part in parts]),
+        class_names=longest.class_names,
+    )

@@ -1,0 +1,251 @@
+"""Draw order: which sample is drawn at any position of any epoch.
+
+An epoch of N draws, dealt to batches:
+
+1. Each class c gets N_c draws, N·q_c rounded down or up: the points s, s + 1, … of a comb
+   whose start s moves from epoch to epoch are counted in the class's stretch of [0, N).
+2. The draws are laid out in a row, class after class, the classes in an order of the epoch.
+3. The row is dealt like cards: with n batches, batch b takes the places k ≡ σ(b) mod n.
+   So each batch holds N_c / n draws of class c, rounded down or up, and a rank that takes
+   every W-th card of a batch holds its share of that, rounded likewise.
+4. The draws of a class are numbered over the whole training, in the order of time; number d
+   is place d mod n_c of pass d // n_c through the class, and each pass has its own shuffle.
+   So the uses of two samples of a class never differ by more than 1.
+
+Nothing is stored but one number a class. Every step is arithmetic on (seed, epoch, batch).
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancekit.samplers.class_index import ClassIndex
+from balancekit.samplers.permutation import hash_keys, permute, unpermute
+
+__all__ = ["DrawOrder", "Draws", "floor_sum"]
+
+# What a key is for, so that no two uses of the seed share one.
+_BLOCKS, _CLASS_ORDER, _DEAL = -1, -2, -3
+
+COMB = 1 << 24
+"""Positions that the start of the comb can take between two whole numbers."""
+
+COMB_STEP = 10368889
+"""COMB over the golden ratio, odd: successive epochs start the comb far apart."""
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Draws of some batches, batch after batch.
+
+    Attributes:
+        indices: int64 [n], position of each drawn sample in the data set.
+        class_ids: int64 [n].
+        repeats: int64 [n], how often the sample was drawn before in the same epoch.
+        batch_sizes: int64 [n_batches], sum n.
+    """
+
+    indices: NDArray[np.int64]
+    class_ids: NDArray[np.int64]
+    repeats: NDArray[np.int64]
+    batch_sizes: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class DrawOrder:
+    """The order of draws of a whole training.
+
+    Args:
+        index: samples of each class.
+        shares: share of each class among the draws, float64 [n_classes], sum 1; 0 for
+            classes without samples.
+        n_draws: draws an epoch, of all ranks together.
+        n_batches: batches an epoch; they differ in size by one draw at most.
+        seed: of everything that is drawn.
+    """
+
+    index: ClassIndex
+    shares: NDArray[np.float64]
+    n_draws: int
+    n_batches: int
+    seed: int
+
+    @cached_property
+    def _class_counts(self) -> NDArray[np.int64]:
+        return self.index.class_counts()
+
+    @cached_property
+    def _comb_bounds(self) -> NDArray[np.int64]:
+        """Ends of the classes' stretches of [0, N), in units of 1 / COMB: int64 [n_classes]."""
+        ends = np.cumsum(self.shares) * (self.n_draws / self.shares.sum())
+        # Where shares give whole numbers of draws, rounding errors must not move one.
+        whole = np.round(ends)
+        ends = np.where(np.abs(ends - whole) < 1e-6, whole, ends)
+        bounds = np.floor(ends * COMB).astype(np.int64)
+        bounds[-1] = self.n_draws * COMB
+        return bounds
+
+    @cached_property
+    def _block_lengths(self) -> NDArray[np.int64]:
+        """Length of the blocks of places that each class is shuffled in: int64 [n_classes].
+
+        Which samples share a block is the same in every pass, and blocks keep their order.
+        So any m draws of a class in a row, m the most that one batch holds, are different
+        samples, across the end of a pass too, as long as the class has m.
+        """
+        counts = self._class_counts
+        most_an_epoch = np.ceil(self.shares * self.n_draws - 1e-6).astype(np.int64)
+        most = -(-most_an_epoch // self.n_batches)
+        lengths = np.minimum((counts + 1) // 2, counts - most + 1)
+        return np.maximum(np.where(most > counts, counts, lengths), 1)
+
+    def draws_per_class(self, epoch: int) -> NDArray[np.int64]:
+        """Draws of each class in an epoch: int64 [n_classes], sum n_draws."""
+        start = epoch * COMB_STEP % COMB
+        return np.diff((self._comb_bounds + start) // COMB, prepend=0)
+
+    def draws_before_epoch(self, epoch: int) -> NDArray[np.int64]:
+        """Draws of each class in all epochs before this one: int64 [n_classes]."""
+        bounds = self._comb_bounds
+        whole, part = np.divmod(bounds, COMB)
+        # Σ_e floor((x + (e·h mod M)) / M) = Σ_e floor((x + e·h) / M) - Σ_e floor(e·h / M)
+        carries = floor_sum(epoch, COMB, COMB_STEP, part)
+        carries -= floor_sum(epoch, COMB, COMB_STEP, np.zeros(1, np.int64))
+        return np.diff(whole * epoch + carries, prepend=0)
+
+    def draws(self, epoch: int, first_batch: int, last_batch: int) -> Draws:
+        """The draws of the batches [first_batch, last_batch) of an epoch, all ranks'."""
+        layout = _EpochLayout.of(self, epoch)
+        places, batch_sizes = layout.places(first_batch, last_batch)
+        ranks = np.searchsorted(layout.ends, places, side="right")
+        class_ids = layout.class_order[ranks]
+        before_epoch = self.draws_before_epoch(epoch)[class_ids]
+        numbers = before_epoch + layout.draws_before_batch(first_batch)[ranks]
+        numbers += _count_so_far(ranks, len(layout.ends))
+        indices, repeats = self._samples_at(class_ids, numbers, before_epoch)
+        return Draws(indices, class_ids, repeats, batch_sizes)
+
+    def _samples_at(
+        self,
+        class_ids: NDArray[np.int64],
+        numbers: NDArray[np.int64],
+        before_epoch: NDArray[np.int64],
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Sample of each draw of its class, and how often the epoch had drawn it: int64 [n]."""
+        counts = self._class_counts[class_ids]
+        lengths = self._block_lengths[class_ids]
+        passes, places = np.divmod(numbers, counts)
+        blocks, within = np.divmod(places, lengths)
+        sizes = np.minimum(lengths, counts - blocks * lengths)
+        slots = permute(within, sizes, hash_keys(self.seed, class_ids, passes, blocks))
+        first_passes, first_places = np.divmod(before_epoch, counts)
+        repeats = passes - first_passes
+        again = np.flatnonzero(repeats)
+        # The epoch may begin within a pass: a sample whose turn in it was before has one use less.
+        keys = hash_keys(self.seed, class_ids[again], first_passes[again], blocks[again])
+        turns = blocks[again] * lengths[again] + unpermute(slots[again], sizes[again], keys)
+        repeats[again] -= turns < first_places[again]
+        # Which samples share a block must not follow the order of the data.
+        keys = hash_keys(self.seed, class_ids, _BLOCKS)
+        positions = permute(blocks * lengths + slots, counts, keys)
+        return self.index.take(class_ids, positions), repeats
+
+
+@dataclass(frozen=True)
+class _EpochLayout:
+    """One epoch's draws in a row, class after class, and how they are dealt."""
+
+    class_order: NDArray[np.int64]
+    ends: NDArray[np.int64]
+    n_draws: int
+    n_batches: int
+    step: int
+    start: int
+    turn: np.uint64
+
+    @classmethod
+    def of(cls, order: DrawOrder, epoch: int) -> "_EpochLayout":
+        n_classes = len(order.shares)
+        key = hash_keys(order.seed, epoch, _CLASS_ORDER)
+        class_order = permute(np.arange(n_classes), n_classes, key)
+        ends = np.cumsum(order.draws_per_class(epoch)[class_order])
+        step = _golden_step(order.n_batches)
+        turn = hash_keys(order.seed, epoch, _DEAL)
+        start = int(turn % np.uint64(order.n_batches))
+        return cls(class_order, ends, order.n_draws, order.n_batches, step, start, turn)
+
+    def places(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Places that the batches take, batch after batch, and the size of each batch.
+
+        Inside a batch the places come in golden steps from a random start, so that any
+        stretch of a batch, and every W-th of it, holds the classes in nearly its shares.
+        """
+        batches = np.arange(first, last, dtype=np.int64)
+        offsets = (batches * self.step + self.start) % self.n_batches
+        sizes = (self.n_draws - offsets + self.n_batches - 1) // self.n_batches
+        most = int(sizes.max(initial=0))
+        steps = np.array([_golden_step(max(most - 1, 1)), _golden_step(most)])
+        turns = (hash_keys(self.turn, batches) >> np.uint64(2)).astype(np.int64)
+        card = np.arange(most, dtype=np.int64)
+        dealt = card * steps[sizes - most + 1][:, None] + turns[:, None] % sizes[:, None]
+        grid = offsets[:, None] + dealt % sizes[:, None] * self.n_batches  # [n_batches, most]
+        return grid[card < sizes[:, None]], sizes
+
+    def draws_before_batch(self, batch: int) -> NDArray[np.int64]:
+        """Draws of each class, in `class_order`, in the batches before this one."""
+        n = self.n_batches
+        # Batch b holds ceil((end - σ(b)) / n) places below `end`. With σ(b) = g·b + h - n·k,
+        # k the same for all classes, and b counted down, that is a sum of floors.
+        base = self.ends + n - 1 - self.start - self.step * (batch - 1)
+        lift = max(0, -(-(self.start + self.step * batch) // n))
+        below = floor_sum(batch, n, self.step, base + lift * n) - lift * batch
+        wraps = floor_sum(batch, n, self.step, np.array([self.start]))
+        return np.diff(below + wraps, prepend=0)
+
+
+def _golden_step(n: int) -> int:
+    """A step near n over the golden ratio that visits all of range(n)."""
+    step = max(1, round(n * 0.6180339887498949))
+    while np.gcd(step, n) != 1:
+        step += 1
+    return step
+
+
+def _count_so_far(groups: NDArray[np.int64], n_groups: int) -> NDArray[np.int64]:
+    """How many entries before each one are of its group: int64 [n]."""
+    narrow = groups.astype(np.uint16) if n_groups < 1 << 16 else groups
+    order = np.argsort(narrow, kind="stable")
+    sizes = np.bincount(groups, minlength=n_groups)
+    so_far = np.empty(len(groups), np.int64)
+    so_far[order] = np.arange(len(groups)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return so_far
+
+
+def floor_sum(n: int, modulus: int, step: int, start: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Σ_{i=0}^{n-1} floor((step·i + start) / modulus), exactly, in O(log modulus).
+
+    Args:
+        n: number of terms, ≥ 0.
+        modulus: > 0.
+        step: ≥ 0.
+        start: int64 [k], each ≥ 0.
+
+    Source: the Euclidean algorithm on the lattice points under a line; Graham, Knuth,
+    Patashnik, Concrete Mathematics, section 3.5.
+
+    >>> floor_sum(4, 10, 6, np.array([3])).tolist()  # 0 + 0 + 1 + 2
+    [3]
+    """
+    total = np.zeros(len(start), np.int64)
+    terms, offset = np.full(len(start), n, np.int64), start.astype(np.int64)
+    while True:
+        total += terms * (terms - 1) // 2 * (step // modulus) + terms * (offset // modulus)
+        step, offset = step % modulus, offset % modulus
+        top = step * terms + offset
+        if not np.any(top >= modulus):
+            return total
+        # Count the same points by rows instead of columns.
+        terms, offset = top // modulus, top % modulus
+        step, modulus = modulus, step

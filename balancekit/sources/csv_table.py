@@ -1,0 +1,286 @@
+"""CSV and TSV files: a label column, named or found; read by DuckDB as text."""
+
+import csv
+import difflib
+import io
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from balancekit.errors import DataError
+from balancekit.labels import UNLABELLED, Labels, Media, SampleIds, sort_class_names
+from balancekit.sources.pictures import PICTURE_SUFFIXES
+from balancekit.sources.source import Check
+from balancekit.stats import Counts, Problem, ProblemKind, Shard
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["SUFFIXES", "CsvTable"]
+
+SUFFIXES = (".csv", ".tsv")
+LABEL_NAMES = (
+    "label",
+    "labels",
+    "class",
+    "target",
+    "class_name",
+    "classname",
+    "label_name",
+    "category",
+    "species",
+    "class_id",
+    "y",
+)
+"""Column names taken for the label, the likeliest first; case does not matter."""
+
+HEAD_BYTES = 1 << 20
+MISSING = "lower(trim({column})) IN ('', 'nan')"
+
+
+class CsvTable:
+    """A table with a label column.
+
+    Args:
+        path: of the file.
+        label: name of the column; None finds one by its name.
+
+    Raises:
+        DataError: the file is empty or has no such column.
+    """
+
+    def __init__(self, path: Path, label: str | None) -> None:
+        self.path = path
+        self.dialect = _sniff(path)
+        self.label, self._how = _label_column(path, self.dialect.columns, label)
+
+    @property
+    def description(self) -> str:
+        """What was taken and why, in words."""
+        return f"table {self.path}, label column {self.label!r} ({self._how})"
+
+    @cached_property
+    def picture_column(self) -> str | None:
+        """The column that holds paths of pictures, if there is one."""
+        for column in self.dialect.columns:
+            if column == self.label:
+                continue
+            rows = self.query(f"SELECT {quoted(column)} FROM rows LIMIT 20").fetchall()
+            names = [name for (name,) in rows if name]
+            if names and all(name.lower().endswith(PICTURE_SUFFIXES) for name in names):
+                return column
+        return None
+
+    @property
+    def media(self) -> Media:
+        """Pictures if a column names them, else rows."""
+        return "rows" if self.picture_column is None else "pictures"
+
+    def query(self, sql: str) -> "duckdb.DuckDBPyConnection":
+        """Run SQL over the view `rows`; broken rows are set aside in `reject_errors`."""
+        try:
+            return run_sql(self.path, self.dialect, sql)
+        except _import_duckdb().Error as error:
+            raise DataError(f"{self.path}: cannot be read as a table: {error}") from None
+
+    def read_labels(self) -> Labels:
+        """Labels in the order of the rows; ids are the picture paths, where there are any."""
+        label = quoted(self.label)
+        ids = f", {quoted(self.picture_column)}" if self.picture_column else ""
+        missing = MISSING.format(column=label)
+        columns = self.query(
+            f"SELECT CASE WHEN {missing} THEN NULL ELSE {label} END{ids} FROM rows"
+        ).fetchnumpy()
+        names, *paths = columns.values()
+        texts = np.ma.filled(names, None).tolist()
+        class_names = sort_class_names({name for name in texts if name is not None})
+        id_of = {name: i for i, name in enumerate(class_names)} | {None: UNLABELLED}
+        if not class_names:
+            raise DataError(f"{self.path}: column {self.label!r} holds no label")
+        picture_paths = [name or "" for name in np.ma.filled(paths[0], "")] if paths else None
+        return Labels(
+            class_ids=np.fromiter(map(id_of.__getitem__, texts), np.int32, len(texts)),
+            class_names=class_names,
+            sample_ids=None if picture_paths is None else SampleIds.from_names(picture_paths),
+            media=self.media,
+        )
+
+    def order_classes(self, names: set[str]) -> tuple[str, ...]:
+        """By number if all are integers, else by name."""
+        return sort_class_names(names)
+
+    def shards(self) -> Iterable[Shard]:
+        """One shard: DuckDB counts a file on all cores by itself."""
+        return [CsvShard(self)]
+
+    def check_shards(self, check: Check) -> Iterable[Shard]:
+        """Nothing: a table is read in full when it is counted."""
+        return []
+
+
+@dataclass(frozen=True)
+class CsvShard:
+    """One whole table."""
+
+    table: CsvTable
+
+    def count(self) -> Counts:
+        """Rows of each class, rows without a label, and rows that are broken."""
+        table, label = self.table, quoted(self.table.label)
+        missing = MISSING.format(column=label)
+        connection = table.query(
+            f"SELECT CASE WHEN {missing} THEN NULL ELSE {label} END AS name, count(*) "
+            "FROM rows GROUP BY name"
+        )
+        counts: dict[str | None, int] = dict(connection.fetchall())
+        n_unlabelled = counts.pop(None, 0)
+        problems: dict[ProblemKind, Problem] = {}
+        broken = connection.execute(
+            "SELECT line, error_message FROM reject_errors ORDER BY line"
+        ).fetchall()
+        if broken:
+            problems["row-malformed"] = Problem(
+                count=len(broken), examples=tuple(f"line {n}: {why}" for n, why in broken[:5])
+            )
+        if table.dialect.encoding != "utf-8":
+            problems["encoding-guessed"] = Problem(count=1, examples=(table.dialect.encoding,))
+        return Counts(
+            samples_per_class={str(name): n for name, n in counts.items()},
+            n_samples=sum(counts.values()) + n_unlabelled,
+            n_unlabelled=n_unlabelled,
+            media=table.media,
+            problems=problems,
+        )
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a table is written."""
+
+    columns: tuple[str, ...]
+    delimiter: str
+    encoding: str
+
+
+def _sniff(path: Path) -> Dialect:
+    """Delimiter, encoding and column names, from the head of the file.
+
+    Not by DuckDB's sniffer, which skips rows that it does not like.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from None
+    encoding = "utf-8"
+    try:
+        text = head[: head.rfind(b"\n") + 1 or None].decode("utf-8-sig")
+    except UnicodeDecodeError:
+        encoding, text = "latin-1", head.decode("latin-1")
+    if not text.strip():
+        raise DataError(f"{path}: expected a table with a header, got an empty file")
+    first_line = text.lstrip().partition("\n")[0]
+    delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t|", key=first_line.count)
+    if delimiter not in first_line:
+        delimiter = ","
+    names = next(csv.reader(io.StringIO(text.lstrip()), delimiter=delimiter))
+    return Dialect(_distinct([name.strip() for name in names]), delimiter, encoding)
+
+
+def _distinct(names: Sequence[str]) -> tuple[str, ...]:
+    """Names of columns, empty and repeated ones told apart by their position."""
+    seen: set[str] = set()
+    result = []
+    for position, name in enumerate(names):
+        own = name if name and name.lower() not in seen else f"{name}_{position}".lstrip("_")
+        seen.add(own.lower())
+        result.append(own)
+    return tuple(result)
+
+
+def _label_column(path: Path, columns: Sequence[str], wanted: str | None) -> tuple[str, str]:
+    """The label column, and how it was chosen."""
+    if wanted is not None:
+        if wanted in columns:
+            return wanted, "named by you"
+        near = difflib.get_close_matches(wanted, columns, n=1, cutoff=0.5)
+        hint = f" Did you mean {near[0]!r}?" if near else ""
+        raise DataError(
+            f"{path}: expected a column {wanted!r}, got the columns {list(columns)}.{hint}"
+        )
+    by_name = {column.lower(): column for column in reversed(columns)}
+    for name in LABEL_NAMES:
+        if name in by_name:
+            return by_name[name], "found by its name"
+    raise DataError(
+        f"{path}: expected a label column (one of {', '.join(LABEL_NAMES)}), got the columns "
+        f"{list(columns)}. Name it with --label COLUMN (label='COLUMN')."
+    )
+
+
+def quoted(name: str) -> str:
+    """A column name or text as SQL takes it.
+
+    >>> quoted('a"b')
+    '"a""b"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def run_sql(path: Path, dialect: Dialect, sql: str) -> "duckdb.DuckDBPyConnection":
+    """Run SQL over the view `rows` of a table, every column as text."""
+    duckdb = _import_duckdb()
+    try:
+        return _run(path, dialect, sql, parallel=True)
+    except duckdb.Error as error:
+        # Padding short rows and line breaks in quotes together exclude the parallel reader.
+        if "parallel" not in str(error):
+            raise
+        return _run(path, dialect, sql, parallel=False)
+
+
+def _run(path: Path, dialect: Dialect, sql: str, *, parallel: bool) -> "duckdb.DuckDBPyConnection":
+    columns = {name: "VARCHAR" for name in dialect.columns}
+    options = {
+        "auto_detect": False,
+        "columns": columns,
+        "delim": dialect.delimiter,
+        "quote": '"',
+        "escape": '"',
+        "header": True,
+        "encoding": dialect.encoding,
+        "null_padding": True,
+        "ignore_errors": True,
+        "store_rejects": True,
+        "parallel": parallel,
+    }
+    arguments = ", ".join(f"{name} = {_literal(value)}" for name, value in options.items())
+    connection = _import_duckdb().connect()
+    # The path is a literal too: a view cannot hold a parameter.
+    connection.execute(
+        f"CREATE VIEW rows AS SELECT * FROM read_csv({_literal(_as_glob(path))}, {arguments})"
+    )
+    return connection.execute(sql)
+
+
+def _as_glob(path: Path) -> str:
+    """A path that DuckDB takes for this one file, whatever brackets or stars it holds."""
+    return "".join(f"[{c}]" if c in "*?[" else c for c in str(path))
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_literal(k)}: {_literal(v)}" for k, v in value.items()) + "}"
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _import_duckdb() -> Any:
+    import duckdb
+
+    return duckdb

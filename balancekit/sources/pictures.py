@@ -1,0 +1,154 @@
+"""Pictures: opening them, checking them, and a data set over their paths."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from balancekit.errors import DataError, OptionError
+from balancekit.labels import Labels
+from balancekit.sources.source import Check
+from balancekit.stats import Counts, Problem
+
+__all__ = ["PICTURE_SUFFIXES", "PictureCheckShard", "PictureDataset", "load_picture"]
+
+PICTURE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".png",
+    ".bmp",
+    ".gif",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+    ".pnm",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".avif",
+    ".jp2",
+    ".tga",
+)
+MAX_PIXELS = 178_956_970
+"""Pictures above this many pixels are refused: Pillow's own limit for a decompression bomb."""
+
+
+def load_picture(
+    path: str | os.PathLike[str],
+    *,
+    mode: Literal["RGB", "L"] = "RGB",
+    size_px: tuple[int, int] | None = None,
+) -> NDArray[np.uint8]:
+    """A picture as uint8 [height, width, 3] or, in mode "L", [height, width].
+
+    The orientation that a camera has noted (EXIF) is applied.
+
+    Args:
+        path: of the file.
+        mode: colour or grey.
+        size_px: (height, width) to scale to; the size of the file if not given.
+
+    Raises:
+        DataError: the file is missing, truncated or no picture.
+    """
+    try:
+        with Image.open(path) as file:
+            _refuse_bomb(file)
+            if size_px is not None:
+                # Lets the JPEG decoder skip detail that scaling would throw away.
+                file.draft(mode, (2 * size_px[1], 2 * size_px[0]))
+            picture = ImageOps.exif_transpose(file).convert(mode)
+    except MemoryError:
+        raise
+    except Exception as error:  # Pillow's decoders raise nearly every kind of exception
+        raise DataError(f"{os.fspath(path)}: cannot be decoded as a picture: {error}") from None
+    if size_px is not None:
+        picture = picture.resize((size_px[1], size_px[0]), Image.Resampling.BILINEAR)
+    return np.array(picture)
+
+
+def picture_problem(path: str, check: Check) -> str | None:
+    """What is wrong with a picture file, in words; None if nothing is.
+
+    Args:
+        path: of the file.
+        check: "header" opens it, "decode" decodes all of it, as only that finds truncation.
+    """
+    try:
+        with Image.open(path) as file:
+            _refuse_bomb(file)
+            if check == "decode":
+                file.draft(None, (file.width // 8, file.height // 8))
+                file.load()
+    except Exception as error:  # a bad file must never end a long run
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _refuse_bomb(file: Image.Image) -> None:
+    if file.width * file.height > MAX_PIXELS:
+        raise OSError(f"{file.width} × {file.height} pixels are more than {MAX_PIXELS}")
+
+
+@dataclass(frozen=True)
+class PictureCheckShard:
+    """Pictures to open or decode; they are not counted as samples again."""
+
+    paths: Sequence[str]
+    check: Check
+
+    def count(self) -> Counts:
+        """How many were checked, and which cannot be used."""
+        problems = ((path, picture_problem(path, self.check)) for path in self.paths)
+        bad = [f"{os.fsencode(p).decode('utf-8', 'replace')} ({why})" for p, why in problems if why]
+        return Counts(
+            n_checked=len(self.paths),
+            problems={
+                "picture-unreadable": Problem(count=len(bad), examples=tuple(sorted(bad)[:5]))
+            }
+            if bad
+            else {},
+        )
+
+
+class PictureDataset:
+    """A map-style data set over the picture paths of `labels`: `(array, class id)` each.
+
+    It needs no torch, and fits `torch.utils.data.DataLoader` and `balancekit.build`.
+
+    Args:
+        labels: labels whose ids are paths, as `read` gives them for an image folder.
+        mode: colour, uint8 [height, width, 3], or grey, uint8 [height, width].
+        size_px: (height, width) to scale to; None keeps each picture's own.
+
+    Raises:
+        OptionError: the labels carry no paths, or several classes a sample.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        *,
+        mode: Literal["RGB", "L"] = "RGB",
+        size_px: tuple[int, int] | None = None,
+    ) -> None:
+        if labels.sample_ids is None:
+            raise OptionError(
+                "labels: expected labels with picture paths as ids, got labels without ids. "
+                "Read them with balancekit.read('folder/')."
+            )
+        self.labels, self._paths = labels, labels.sample_ids
+        self._class_ids = labels.class_id_per_sample()
+        self._mode, self._size_px = mode, size_px
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        path = self._paths[index]
+        picture = load_picture(path, mode=self._mode, size_px=self._size_px)  # type: ignore[arg-type]
+        return picture, int(self._class_ids[index])
