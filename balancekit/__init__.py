@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from balancekit.pipeline import Pipeline, build
     from balancekit.plan import Natural, Plan, Power, Uniform
     from balancekit.recommender import recommend
-    from balancekit.samplers import Oversample, Regroup, Undersample
+    from balancekit.samplers import MakeImbalanced, Oversample, Regroup, Undersample, stratified_split
     from balancekit.samplers.loader import BalancedBatchSampler
     from balancekit.sources import PictureDataset, read
     from balancekit.stats import Counts, Stats
@@ -55,6 +55,7 @@ _ROOM_OF = {
     "FocalLoss": "losses",
     "Labels": "labels",
     "LogitAdjustedLoss": "losses",
+    "MakeImbalanced": "samplers",
     "MissingLibraryError": "errors",
     "Natural": "plan",
     "OptionError": "errors",
@@ -79,6 +80,7 @@ _ROOM_OF = {
     "read": "sources",
     "recommend": "recommender",
     "resample": "flow",
+    "stratified_split": "samplers",
 }
 
 __version__ = "0.1.0"
@@ -95,6 +97,7 @@ __all__ = [
     "FocalLoss",
     "Labels",
     "LogitAdjustedLoss",
+    "MakeImbalanced",
     "MissingLibraryError",
     "Natural",
     "OptionError",
@@ -119,6 +122,7 @@ __all__ = [
     "read",
     "recommend",
     "resample",
+    "stratified_split",
 ]
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import PlanError
-from balancekit.labels import Media, Task
+from balancekit.labels import Labels, Media, Task
 from balancekit.priors import believed_prior, class_shares, correction_strength
-from balancekit.stats import Stats
+from balancekit.stats import Stats, fingerprint_of
 from balancekit.weights import effective_number_weights
 
 __all__ = [
@@ -188,8 +188,28 @@ class DataRef(_Part, frozen=True, kw_only=True):
     @classmethod
     def from_stats(cls, stats: Stats) -> "DataRef":
         """What a plan keeps of an analysis."""
-        names = ("fingerprint", "task", "media", "n_samples", "class_names", "class_counts")
-        return cls(**{name: getattr(stats, name) for name in names})
+        return cls(
+            fingerprint=stats.fingerprint,
+            task=stats.task,
+            media=stats.media,
+            n_samples=stats.n_samples,
+            class_names=stats.class_names,
+            class_counts=stats.class_counts,
+        )
+
+    @classmethod
+    def from_labels(cls, labels: Labels) -> "DataRef":
+        """The same, of labels in memory."""
+        counts = labels.class_counts().tolist()
+        by_class = dict(zip(labels.class_names, counts, strict=True))
+        return cls(
+            fingerprint=fingerprint_of(labels.task, by_class, labels.n_samples),
+            task=labels.task,
+            media=labels.media,
+            n_samples=labels.n_samples,
+            class_names=labels.class_names,
+            class_counts=tuple(counts),
+        )
 
 
 class Reason(_Part, frozen=True, kw_only=True):
@@ -231,9 +251,10 @@ class Plan(_Part, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
-    def draw_shares(self) -> NDArray[np.float64]:
-        """Share of each class among the draws: float64 [n_classes], empty classes 0."""
-        return target_shares(self.sampling, self.data.class_counts)
+    def draw_prior(self) -> NDArray[np.float64]:
+        """Shares of the classes among the draws: float64 [n_classes], empty ones as one draw."""
+        shares = target_shares(self.sampling, self.data.class_counts)
+        return class_shares(shares * sum(self.data.class_counts))
 
     def class_weights(self) -> NDArray[np.float64]:
         """Weight of each class in the loss: float64 [n_classes], 1 where it has none."""
@@ -250,7 +271,7 @@ class Plan(_Part, frozen=True, kw_only=True):
     def logit_shift(self) -> NDArray[np.float64]:
         """What the loss adds to the logits in training: float64 [n_classes]."""
         if isinstance(self.loss, LogitAdjusted):
-            return self.loss.tau * np.log(class_shares(self._draws()))
+            return self.loss.tau * np.log(self.draw_prior())
         return np.zeros(len(self.data.class_names))
 
     def training_prior(self) -> NDArray[np.float64]:
@@ -268,7 +289,7 @@ class Plan(_Part, frozen=True, kw_only=True):
             odds = share * self.class_weights() / np.maximum(1 - share, 1e-12)
             return odds / (1 + odds)
         shift = np.exp(self.logit_shift())
-        return believed_prior(class_shares(self._draws()), self.class_weights(), shift)
+        return believed_prior(self.draw_prior(), self.class_weights(), shift)
 
     def wanted(self) -> NDArray[np.float64]:
         """The prior that decisions should assume: float64 [n_classes]."""
@@ -278,10 +299,6 @@ class Plan(_Part, frozen=True, kw_only=True):
             n_classes = len(self.data.class_names)
             return np.full(n_classes, 1 / n_classes)
         return np.array(self.wanted_prior)
-
-    def _draws(self) -> NDArray[np.float64]:
-        # Expected draws an epoch, so that "an empty class counts as one sample" holds here too.
-        return self.draw_shares() * max(sum(self.data.class_counts), 1)
 
     def check(self) -> "Plan":
         """The plan itself, if nothing in it contradicts the rest.
@@ -294,13 +311,13 @@ class Plan(_Part, frozen=True, kw_only=True):
             raise PlanError("plan:\n" + "\n".join(f"  - {problem}" for problem in problems))
         return self
 
-    def check_data(self, stats_or_ref: "Stats | DataRef") -> None:
-        """Refuse data that the plan was not made for.
+    def check_data(self, labels: Labels) -> None:
+        """Refuse labels of data that the plan was not made for.
 
         Raises:
             PlanError: class names, their order or the counts differ.
         """
-        ours, theirs = self.data, stats_or_ref
+        ours, theirs = self.data, DataRef.from_labels(labels)
         if ours.fingerprint == theirs.fingerprint:
             return
         remedy = (
@@ -395,7 +412,7 @@ def plan_problems(plan: Plan) -> list[str]:
                 f"wanted_prior: expected {n_classes} shares above 0 that sum to 1, "
                 f"got {plan.wanted_prior[:5]}"
             )
-    if isinstance(plan.loss, WeightedBce) != (plan.data.task == "multilabel") and n_classes > 2:
+    if isinstance(plan.loss, WeightedBce) != (plan.data.task == "multilabel"):
         problems.append(
             f"loss: expected {'weighted-bce' if plan.data.task == 'multilabel' else 'a loss'} "
             f"for a {plan.data.task} task, got {plan.loss.__struct_config__.tag}"
@@ -407,10 +424,17 @@ def plan_problems(plan: Plan) -> list[str]:
 
 def _correction_problems(plan: Plan) -> list[str]:
     strength = correction_strength(plan.training_prior(), plan.believed_prior(), plan.wanted())
-    if plan.allow_double_correction or strength <= 1.05:
+    if plan.allow_double_correction:
+        return []
+    if isinstance(plan.correction, CorrectInTraining) and strength < 0.95:
+        return [
+            f"correction: sampling and loss go {strength:.2f} of the way to the wanted prior, "
+            'where 1 is all of it. Set kind = "after-training" to have the rest made afterwards'
+        ]
+    if strength <= 1.05:
         return []
     by_sampling = correction_strength(
-        plan.training_prior(), class_shares(plan._draws()), plan.wanted()
+        plan.training_prior(), plan.draw_prior(), plan.wanted()
     )
     return [
         "loss: together with the sampling it corrects the class prior "

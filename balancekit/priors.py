@@ -19,12 +19,13 @@ __all__ = ["believed_prior", "class_shares", "correct_logits", "correction_stren
 
 
 def class_shares(class_counts: ArrayLike) -> NDArray[np.float64]:
-    """Shares that sum to 1: float64 [n_classes]; an empty class counts as one sample.
+    """Shares that sum to 1: float64 [n_classes]; 0 counts as 1, so that logarithms exist.
 
     >>> class_shares([3, 1]).tolist()
     [0.75, 0.25]
     """
-    counts = np.maximum(np.asarray(class_counts, np.float64), 1.0)
+    counts = np.asarray(class_counts, np.float64)
+    counts = np.where(counts > 0, counts, 1.0)
     return counts / counts.sum()
 
 

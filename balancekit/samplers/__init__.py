@@ -2,14 +2,23 @@
 
 from balancekit.samplers.class_index import ClassIndex
 from balancekit.samplers.draw_order import DrawOrder, Draws
-from balancekit.samplers.resampling import Oversample, Regroup, Strategy, Undersample
+from balancekit.samplers.resampling import (
+    MakeImbalanced,
+    Oversample,
+    Regroup,
+    Strategy,
+    Undersample,
+    stratified_split,
+)
 
 __all__ = [
     "ClassIndex",
     "DrawOrder",
     "Draws",
+    "MakeImbalanced",
     "Oversample",
     "Regroup",
     "Strategy",
     "Undersample",
+    "stratified_split",
 ]

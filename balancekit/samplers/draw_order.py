@@ -21,6 +21,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from balancekit.plan import Natural, Targets, target_shares
 from balancekit.samplers.class_index import ClassIndex
 from balancekit.samplers.permutation import hash_keys, permute, unpermute
 
@@ -72,6 +73,34 @@ class DrawOrder:
     n_batches: int
     seed: int
 
+    @classmethod
+    def for_batches(
+        cls,
+        index: ClassIndex,
+        targets: Targets,
+        *,
+        batch_size: int,
+        world_size: int = 1,
+        batches_per_epoch: int | None = None,
+        seed: int = 0,
+    ) -> "DrawOrder":
+        """The order of batches of `batch_size` on each of `world_size` ranks.
+
+        An epoch has as many batches as the samples fill, if `batches_per_epoch` is not
+        given. With natural targets it then draws every sample once, and batches may have
+        one draw less; else all batches are full.
+        """
+        together = batch_size * world_size
+        n_batches = batches_per_epoch or -(-index.n_samples // together)
+        once_each = isinstance(targets, Natural) and batches_per_epoch is None
+        return cls(
+            index,
+            target_shares(targets, index.class_counts()),
+            n_draws=index.n_samples if once_each else n_batches * together,
+            n_batches=n_batches,
+            seed=seed,
+        )
+
     @cached_property
     def _class_counts(self) -> NDArray[np.int64]:
         return self.index.class_counts()
@@ -114,6 +143,16 @@ class DrawOrder:
         carries = floor_sum(epoch, COMB, COMB_STEP, part)
         carries -= floor_sum(epoch, COMB, COMB_STEP, np.zeros(1, np.int64))
         return np.diff(whole * epoch + carries, prepend=0)
+
+    def draws_per_batch_bounds(
+        self, epochs: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Fewest and most draws of each class in one batch of these epochs: int64 [n_classes].
+
+        They hold for the batches of all ranks together.
+        """
+        per_epoch = np.stack([self.draws_per_class(epoch) for epoch in range(epochs)])
+        return (per_epoch // self.n_batches).min(0), (-(-per_epoch // self.n_batches)).max(0)
 
     def draws(self, epoch: int, first_batch: int, last_batch: int) -> Draws:
         """The draws of the batches [first_batch, last_batch) of an epoch, all ranks'."""

@@ -8,7 +8,7 @@ from torch.utils.data import Sampler
 
 from balancekit.errors import OptionError
 from balancekit.labels import SampleKey, labels_of
-from balancekit.plan import Natural, Targets, Uniform, target_shares
+from balancekit.plan import Targets, Uniform
 from balancekit.samplers.class_index import ClassIndex
 from balancekit.samplers.draw_order import DrawOrder
 
@@ -63,18 +63,15 @@ class BalancedBatchSampler(Sampler[Any]):
         yields: Literal["indices", "keys"] = "indices",
     ) -> None:
         index = ClassIndex.from_labels(labels_of(labels))
-        targets = Uniform() if targets is None else targets
         self.batch_size, self.rank, self.world_size = batch_size, rank, world_size
         self._yields = yields
         _check_options(batch_size, batches_per_epoch, rank, world_size, yields)
-        together = batch_size * world_size
-        n_batches = batches_per_epoch or -(-index.n_samples // together)
-        whole_pass = isinstance(targets, Natural) and batches_per_epoch is None
-        self.order = DrawOrder(
+        self.order = DrawOrder.for_batches(
             index,
-            target_shares(targets, index.class_counts()),
-            n_draws=index.n_samples if whole_pass else n_batches * together,
-            n_batches=n_batches,
+            Uniform() if targets is None else targets,
+            batch_size=batch_size,
+            world_size=world_size,
+            batches_per_epoch=batches_per_epoch,
             seed=seed,
         )
         self.epoch, self._first_batch, self._n_yielded = 0, 0, 0

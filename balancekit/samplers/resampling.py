@@ -4,11 +4,20 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from balancekit.errors import OptionError
 from balancekit.labels import Labels
 from balancekit.samplers.class_index import ClassIndex
 from balancekit.samplers.permutation import hash_keys, permute
 
-__all__ = ["Oversample", "Regroup", "Strategy", "Undersample", "resampled_indices"]
+__all__ = [
+    "MakeImbalanced",
+    "Oversample",
+    "Regroup",
+    "Strategy",
+    "Undersample",
+    "resampled_indices",
+    "stratified_split",
+]
 
 
 class _Strategy(
@@ -66,7 +75,25 @@ class Regroup(_Strategy, frozen=True, kw_only=True, tag="regroup"):
             raise ValueError(f"max_num: expected an integer ≥ 1, got {self.max_num}")
 
 
-Strategy = Oversample | Undersample | Regroup
+class MakeImbalanced(_Strategy, frozen=True, kw_only=True, tag="make-imbalanced"):
+    """A long tail: class c of C keeps `largest` · ratio^(-c / (C - 1)) samples, rounded down.
+
+    Args:
+        ratio: imbalance ratio of the result, ≥ 1.
+        largest: samples of class 0; as many as every class can follow if not given.
+
+    Source: the exponential profile of CIFAR-LT, Cui et al. 2019 (arXiv 1901.05555).
+    """
+
+    ratio: float
+    largest: int | None = None
+
+    def __post_init__(self) -> None:
+        if not self.ratio >= 1:
+            raise ValueError(f"ratio: expected a number ≥ 1, got {self.ratio}")
+
+
+Strategy = Oversample | Undersample | Regroup | MakeImbalanced
 
 
 def resampled_indices(labels: Labels, strategy: Strategy, *, seed: int = 0) -> NDArray[np.int64]:
@@ -98,4 +125,43 @@ def _draws_per_class(counts: NDArray[np.int64], strategy: Strategy) -> NDArray[n
             wanted = np.minimum(counts, int(multiple * int(counts[filled].min())))
         case Regroup(max_num=max_num):
             wanted = np.full_like(counts, max_num or int(counts.max()))
+        case MakeImbalanced(ratio=ratio, largest=largest):
+            ranks = np.arange(len(counts)) / max(1, len(counts) - 1)
+            head = largest or int((counts * ratio**ranks).min())
+            # The 1e-9 keeps 100 * 50 ** -1 at 2, where floats fall below.
+            wanted = np.minimum(counts, np.floor(head * ratio**-ranks + 1e-9).astype(np.int64))
     return np.where(filled, wanted, 0)
+
+
+def stratified_split(
+    labels: Labels, share: float, *, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Indices of two parts, the second with `share` of each class: two of int64, sorted.
+
+    The second part gets the share rounded to the nearest sample, at least one of every
+    class that has two; a class of one sample stays in the first. Samples without a label
+    are in neither.
+
+    Args:
+        labels: one class a sample.
+        share: in (0, 1).
+        seed: of the choice.
+
+    Raises:
+        OptionError: share is not between 0 and 1.
+
+    >>> kept, held_out = stratified_split(Labels.from_names("aaaabb"), 0.25)
+    >>> len(kept), len(held_out)
+    (4, 2)
+    """
+    if not 0 < share < 1:
+        raise OptionError(f"share: expected a number in (0, 1), got {share}")
+    index = ClassIndex.from_labels(labels)
+    counts = index.class_counts()
+    wanted = np.clip(np.round(share * counts).astype(np.int64), 1, np.maximum(counts - 1, 0))
+    class_ids = np.repeat(np.arange(len(counts)), counts)
+    places = np.arange(counts.sum()) - index.starts[class_ids]
+    keys = hash_keys(seed, class_ids, -2)
+    second = permute(places, counts[class_ids], keys) < wanted[class_ids]
+    samples = index.take(class_ids, places)
+    return np.sort(samples[~second]), np.sort(samples[second])

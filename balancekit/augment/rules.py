@@ -1,0 +1,176 @@
+"""The task rules: which transforms keep the label of a picture, read from task_rules.toml."""
+
+import difflib
+import functools
+from collections.abc import Iterable
+from importlib import resources
+from typing import Literal
+
+import msgspec
+
+from balancekit.errors import OptionError
+
+__all__ = [
+    "Cell",
+    "ClassNameRule",
+    "Confidence",
+    "Rules",
+    "Targets",
+    "TaskRules",
+    "Verdict",
+    "load_rules",
+    "task_names",
+    "unknown_name",
+]
+
+Verdict = Literal["safe", "cautious", "forbidden"]
+Confidence = Literal["low", "medium", "high"]
+Targets = Literal["boxes", "masks", "keypoints"]
+
+TRANSFORMS = (
+    "horizontal-flip",
+    "vertical-flip",
+    "quarter-turn",
+    "small-rotation",
+    "crop-resize",
+    "brightness-contrast",
+    "hue-saturation",
+    "blur",
+    "noise",
+    "cutout-mix",
+    "elastic",
+)
+
+
+class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Cell(_Record, frozen=True, kw_only=True):
+    """What the rules say of one transform in one task.
+
+    Attributes:
+        verdict: safe, cautious (rarer and weaker), or forbidden.
+        reason: why, in a sentence.
+        source: the publication, report or measurement, or "judgement".
+        confidence: how sure the rule is.
+        forbidden_if: what only the user can know and what would forbid the transform.
+    """
+
+    verdict: Verdict
+    reason: str = ""
+    source: str = "judgement"
+    confidence: Confidence = "medium"
+    forbidden_if: str = ""
+
+
+class Transform(_Record, frozen=True, kw_only=True):
+    """A column of the rules, with the reason for each verdict where a cell gives none."""
+
+    title: str
+    safe: str
+    cautious: str
+    forbidden: str
+
+
+class TaskRules(_Record, frozen=True, kw_only=True):
+    """A row of the rules.
+
+    Attributes:
+        title: the task in words.
+        targets: what lies on the pixels and would have to move with them, if anything.
+        cells: one for each transform.
+    """
+
+    title: str
+    targets: Targets | None = None
+    cells: dict[str, Cell]
+
+
+class ClassNameRule(_Record, frozen=True, kw_only=True):
+    """Words of class names that forbid operations."""
+
+    words: tuple[str, ...]
+    forbids: tuple[str, ...]
+    reason: str
+
+
+class Rules(_Record, frozen=True, kw_only=True):
+    """All task rules, complete and checked."""
+
+    tasks: dict[str, TaskRules]
+    class_names: tuple[ClassNameRule, ...]
+
+    def task(self, name: str) -> TaskRules:
+        """The rules of a task.
+
+        Raises:
+            OptionError: no task has this name.
+        """
+        if name not in self.tasks:
+            raise OptionError(unknown_name("task", name, self.tasks))
+        return self.tasks[name]
+
+
+class _TaskInFile(_Record, frozen=True, kw_only=True):
+    title: str
+    targets: Targets | None = None
+    cells: dict[str, Verdict | Cell]
+
+
+class _RulesFile(_Record, frozen=True, kw_only=True):
+    transforms: dict[str, Transform]
+    tasks: dict[str, _TaskInFile]
+    class_names: tuple[ClassNameRule, ...]
+
+
+@functools.cache
+def load_rules() -> Rules:
+    """The rules that come with the package.
+
+    >>> cell = load_rules().task("digits").cells["vertical-flip"]
+    >>> cell.verdict, cell.confidence
+    ('forbidden', 'high')
+    """
+    text = resources.files("balancekit.augment").joinpath("task_rules.toml").read_bytes()
+    return rules_from_toml(text)
+
+
+def rules_from_toml(text: bytes) -> Rules:
+    """Rules with every cell filled in; a fault in the file is our own mistake."""
+    file = msgspec.toml.decode(text, type=_RulesFile)
+    assert set(file.transforms) == set(TRANSFORMS), "every transform has its default reasons"
+    tasks = {}
+    for name, task in file.tasks.items():
+        assert set(task.cells) == set(TRANSFORMS), f"{name}: a cell for every transform"
+        cells = {
+            column: _filled(task.cells[column], file.transforms[column]) for column in TRANSFORMS
+        }
+        tasks[name] = TaskRules(title=task.title, targets=task.targets, cells=cells)
+    return Rules(tasks=tasks, class_names=file.class_names)
+
+
+def _filled(cell: Verdict | Cell, transform: Transform) -> Cell:
+    given = Cell(verdict=cell) if isinstance(cell, str) else cell
+    return msgspec.structs.replace(given, reason=given.reason or getattr(transform, given.verdict))
+
+
+def task_names() -> tuple[str, ...]:
+    """The tasks that the rules know, "unknown" included.
+
+    >>> "digits" in task_names(), len(task_names())
+    (True, 17)
+    """
+    return tuple(load_rules().tasks)
+
+
+def unknown_name(what: str, given: object, known: Iterable[str]) -> str:
+    """What to say of a name that does not exist.
+
+    >>> unknown_name("task", "digit", ["digits", "xray"])
+    "task: expected one of digits, xray; got 'digit'. Did you mean 'digits'?"
+    """
+    names = list(known)
+    close = difflib.get_close_matches(str(given), names, n=1)
+    hint = f" Did you mean {close[0]!r}?" if close else ""
+    return f"{what}: expected one of {', '.join(names)}; got {given!r}.{hint}"

@@ -1,0 +1,186 @@
+"""Comparison: plans trained under the same budget, side by side."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import msgspec
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.utils.data import DataLoader
+
+from balancekit.analysis import stats_from_counts
+from balancekit.errors import OptionError
+from balancekit.labels import SampleKey, labels_of
+from balancekit.metrics import (
+    accuracy,
+    balanced_accuracy,
+    confusion_matrix,
+    macro_f1,
+    recall_per_class,
+)
+from balancekit.pipeline import KeyedDataset, build
+from balancekit.plan import Plan
+from balancekit.recommender import baseline, recommend
+from balancekit.stats import Counts
+from balancekit.training import fit, predict
+
+__all__ = ["Arm", "Comparison", "compare"]
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One plan's results: a confusion matrix a seed, rows the true classes."""
+
+    name: str
+    confusions: tuple[tuple[tuple[int, ...], ...], ...]
+    seconds_per_seed: tuple[float, ...]
+
+    def per_seed(self, metric: Callable[[NDArray[np.int64]], float]) -> NDArray[np.float64]:
+        """A metric of each seed: float64 [n_seeds]."""
+        return np.array([metric(np.array(confusion)) for confusion in self.confusions])
+
+    def confusion(self) -> NDArray[np.int64]:
+        """Confusion matrices of all seeds together: int64 [n_classes, n_classes]."""
+        return np.sum(np.array(self.confusions), 0)
+
+    def recall(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Mean recall of each class and its 95 % interval: three of float64 [n_classes].
+
+        The interval is that of one validation set: seeds see the same samples, so they
+        make it no narrower.
+        """
+        return recall_per_class(self.confusion() / len(self.confusions))
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Results of all plans on the same validation set."""
+
+    schema: Literal["balancekit.comparison/1"] = "balancekit.comparison/1"
+    class_names: tuple[str, ...]
+    train_counts: tuple[int, ...]
+    epochs: int
+    seeds: tuple[int, ...]
+    arms: tuple[Arm, ...]
+
+    def summary(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """Mean and standard deviation over seeds of each metric, by plan and metric."""
+        metrics = {
+            "accuracy": accuracy,
+            "balanced_accuracy": balanced_accuracy,
+            "macro_f1": macro_f1,
+        }
+        return {
+            arm.name: {
+                name: (
+                    float(arm.per_seed(metric).mean()),
+                    float(arm.per_seed(metric).std(ddof=1)) if len(self.seeds) > 1 else 0.0,
+                )
+                for name, metric in metrics.items()
+            }
+            for arm in self.arms
+        }
+
+
+def compare(
+    dataset: Any,
+    plans: Mapping[str, Plan] | None = None,
+    *,
+    validation: Any,
+    model: Callable[[], nn.Module],
+    epochs: int,
+    batch_size: int,
+    seeds: int = 3,
+    learning_rate: float = 1e-3,
+    transform: Callable[[Any], Any] | None = None,
+    on_step: Callable[[float], None] | None = None,
+    **loader_options: Any,
+) -> Comparison:
+    """Train plans under the same budget and seeds, and test them on the same samples.
+
+    Every run of a seed starts from the same weights. Logits are corrected as the plan
+    says before they decide.
+
+    Args:
+        dataset: to train on, as for `build`.
+        plans: by name; plain cross-entropy and the recommended plan if not given.
+        validation: map-style data set of samples that are not in `dataset`.
+        model: makes a new model, logits [N, n_classes] from inputs [N, …].
+        epochs: passes over the training data, of every plan.
+        batch_size: draws a batch.
+        seeds: runs of each plan.
+        learning_rate: at its peak.
+        transform: of each input, as for `build`.
+        on_step: called with the loss after every step of any run.
+        **loader_options: for `torch.utils.data.DataLoader`.
+
+    Raises:
+        OptionError: `seeds` or `epochs` is below 1.
+        PlanError: a plan is for other data.
+    """
+    if seeds < 1 or epochs < 1:
+        raise OptionError(f"seeds, epochs: expected integers ≥ 1, got {seeds} and {epochs}")
+    labels = labels_of(dataset)
+    if plans is None:
+        counts = Counts.from_labels(labels)
+        stats = stats_from_counts(counts, "the training data", labels.class_names)
+        plans = {"cross-entropy": baseline(stats), "plan": recommend(stats)}
+    held_out = _InOrder(KeyedDataset(validation, None, transform))
+    tests: DataLoader[Any] = DataLoader(
+        held_out,  # type: ignore[arg-type]
+        batch_size=max(batch_size, 256),
+        collate_fn=loader_options.get("collate_fn"),
+    )
+    arms = []
+    for name, plan in plans.items():
+        runs = []
+        for seed in range(seeds):
+            began = time.perf_counter()
+            seeded = msgspec.structs.replace(plan, seed=plan.seed + seed)
+            pipeline = build(
+                seeded,
+                dataset,
+                labels,
+                batch_size=batch_size,
+                transform=transform,
+                **loader_options,
+            )
+            # The same start for every plan; the caller's global generators stay as they were.
+            with torch.random.fork_rng():
+                torch.manual_seed(seed)
+                net = model()
+                fit(net, pipeline, epochs=epochs, learning_rate=learning_rate, on_step=on_step)
+            logits, targets = predict(net, tests)
+            taken = pipeline.correct(logits).argmax(1).numpy()
+            matrix = confusion_matrix(targets, taken, labels.n_classes)
+            runs.append((matrix, round(time.perf_counter() - began, 3)))
+        arms.append(_arm(name, runs))
+    return Comparison(
+        class_names=labels.class_names,
+        train_counts=tuple(labels.class_counts().tolist()),
+        epochs=epochs,
+        seeds=tuple(range(seeds)),
+        arms=tuple(arms),
+    )
+
+
+class _InOrder:
+    """A keyed data set asked by index, for testing."""
+
+    def __init__(self, dataset: KeyedDataset) -> None:
+        self._dataset = dataset
+
+    def __len__(self) -> int:
+        return len(self._dataset)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return self._dataset[SampleKey(0, index, 0)]
+
+
+def _arm(name: str, runs: list[tuple[NDArray[np.int64], float]]) -> Arm:
+    return Arm(
+        name=name,
+        confusions=tuple(tuple(map(tuple, matrix.tolist())) for matrix, _ in runs),
+        seconds_per_seed=tuple(seconds for _, seconds in runs),
+    )

@@ -1,0 +1,164 @@
+"""What callers hand to a loss → what its formula needs.
+
+Checks read shapes and dtypes only: a look at values would make the device wait.
+"""
+
+import torch
+from torch import Tensor
+
+from balancekit.errors import OptionError
+
+__all__ = [
+    "check_range",
+    "class_values",
+    "label_values",
+    "sigmoid_arguments",
+    "softmax_arguments",
+]
+
+_HALF = (torch.float16, torch.bfloat16)
+
+
+def softmax_arguments(
+    logits: Tensor, targets: Tensor, ignore_index: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, targets and which targets count, ready for a loss over classes.
+
+    Args:
+        logits: float [N, C] or [N, C, d1, …].
+        targets: int [N, d1, …], or float of the shape of `logits`.
+        ignore_index: hard target that does not count.
+
+    Returns:
+        logits: float32 or float64 [N, C, …], 0 where ignored, whatever was there.
+        targets: int64 [N, …] with 0 where ignored, or float [N, C, …].
+        valid: bool [N, …].
+
+    Raises:
+        OptionError: shapes or dtypes do not belong together.
+    """
+    _check_logits(logits)
+    if logits.ndim < 2 or logits.shape[1] < 2:
+        raise OptionError(
+            "logits: expected [N, C] or [N, C, d1, …] with C of at least 2, "
+            f"got {list(logits.shape)}. For one logit a label take a sigmoid loss."
+        )
+    hard_shape = (logits.shape[0], *logits.shape[2:])
+    if targets.is_floating_point() and targets.shape == logits.shape:
+        full = _full_precision(logits)
+        valid = torch.ones(hard_shape, dtype=torch.bool, device=logits.device)
+        return full, targets.to(full.dtype), valid
+    if targets.dtype == torch.bool or targets.is_floating_point() or targets.shape != hard_shape:
+        raise OptionError(
+            f"targets: expected class indices, int64 {list(hard_shape)}, or shares of the "
+            f"classes, float {list(logits.shape)}, for logits {list(logits.shape)}; got "
+            f"{_describe(targets)}. Use .long() for indices, .float() for one-hot rows, "
+            ".squeeze(1) for a spare axis."
+        )
+    # long first: torch compares uint8 with -100 as if it were 156.
+    indices = targets.long()
+    valid = indices != ignore_index
+    # Before any formula: 0 times the gradient at an infinite logit would be NaN.
+    finite = torch.where(valid.unsqueeze(1), logits, 0.0)
+    return _full_precision(finite), torch.where(valid, indices, 0), valid
+
+
+def sigmoid_arguments(
+    logits: Tensor, targets: Tensor, ignore_index: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Logits, targets and which targets count, ready for a loss of each label on its own.
+
+    Args:
+        logits: float of any shape.
+        targets: 0, 1 or shares between, of the shape of `logits`.
+        ignore_index: target that does not count.
+
+    Returns:
+        logits: float32 or float64, 0 where ignored, whatever was there.
+        targets: float of the shape of `logits`, 0 where ignored.
+        valid: bool of the shape of `logits`.
+
+    Raises:
+        OptionError: shapes or dtypes do not belong together.
+    """
+    _check_logits(logits)
+    if targets.shape != logits.shape:
+        raise OptionError(
+            f"targets: expected one a logit, {list(logits.shape)}, got {_describe(targets)}. "
+            "Use .unsqueeze(1) or .squeeze(1) where only an axis of 1 is in the way, "
+            "one-hot rows where they are class indices."
+        )
+    full = _full_precision(logits)
+    shares = targets.to(full.dtype)
+    valid = shares != ignore_index
+    return torch.where(valid, full, 0.0), torch.where(valid, shares, 0.0), valid
+
+
+def class_values(where: str, values: Tensor, logits: Tensor) -> Tensor:
+    """One value a class in the precision of the logits, to broadcast with them: [C, 1, …].
+
+    Args:
+        where: name of the argument, for messages.
+        values: [C].
+        logits: float [N, C, d1, …].
+
+    Raises:
+        OptionError: not one value a class.
+    """
+    n_classes = logits.shape[1]
+    if values.shape != (n_classes,):
+        raise OptionError(
+            f"{where}: expected one value a class, [{n_classes}] for logits "
+            f"{list(logits.shape)}, got {list(values.shape)}. Classes lie on axis 1."
+        )
+    return values.to(logits.dtype).reshape(-1, *[1] * (logits.ndim - 2))
+
+
+def label_values(where: str, values: Tensor, logits: Tensor) -> Tensor:
+    """One value a label in the precision of the logits, to broadcast with them.
+
+    Args:
+        where: name of the argument, for messages.
+        values: [L], labels on axis 1 of the logits; [1] or [] for all labels alike.
+        logits: float of any shape.
+
+    Raises:
+        OptionError: neither one value nor one a label.
+    """
+    if values.ndim < 2 and values.numel() == 1:
+        return values.to(logits.dtype).reshape([])
+    if logits.ndim < 2:
+        raise OptionError(
+            f"{where}: expected one value for logits {list(logits.shape)}, got "
+            f"{list(values.shape)}. Logits of several labels have the shape [N, L]."
+        )
+    return class_values(where, values, logits)
+
+
+def check_range(
+    where: str, value: float, low: float, high: float = float("inf"), *, advice: str
+) -> None:
+    """Refuse a number outside [low, high], NaN too.
+
+    Raises:
+        OptionError: the number is outside.
+    """
+    if not low <= value <= high:
+        wanted = f"in [{low:g}, {high:g}]" if high < float("inf") else f"of at least {low:g}"
+        raise OptionError(f"{where}: expected a number {wanted}, got {value}. {advice}")
+
+
+def _check_logits(logits: Tensor) -> None:
+    if not logits.is_floating_point():
+        raise OptionError(
+            f"logits: expected a float tensor, got {_describe(logits)}. "
+            "Pass what the model gives before softmax or sigmoid; check the order of arguments."
+        )
+
+
+def _full_precision(logits: Tensor) -> Tensor:
+    return logits.float() if logits.dtype in _HALF else logits
+
+
+def _describe(tensor: Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {list(tensor.shape)}"

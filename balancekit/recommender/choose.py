@@ -1,0 +1,224 @@
+"""The verb `recommend`: the first rule that fits, as a plan with its reasons."""
+
+import string
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+
+from balancekit.errors import DataError, OptionError
+from balancekit.plan import (
+    Augmentation,
+    CorrectAfterTraining,
+    CorrectInTraining,
+    CrossEntropy,
+    DataRef,
+    Loss,
+    Natural,
+    NoAugmentation,
+    Plan,
+    Reason,
+    TaskAugmentation,
+    WeightedBce,
+)
+from balancekit.recommender.rules import RULES, Facts, Rule
+from balancekit.stats import Stats
+from balancekit.weights import pos_weight
+
+__all__ = ["Objective", "baseline", "recommend"]
+
+Objective = Literal["balanced_accuracy", "accuracy"]
+
+METRICS: dict[Objective, tuple[str, ...]] = {
+    "balanced_accuracy": ("balanced_accuracy", "recall_per_class", "macro_f1"),
+    "accuracy": ("accuracy", "recall_per_class"),
+}
+
+
+def recommend(
+    stats: Stats,
+    *,
+    objective: Objective = "balanced_accuracy",
+    deployed_prior: Literal["training", "uniform"] | Sequence[float] | None = None,
+    picture_task: str | None = None,
+    seed: int = 0,
+) -> Plan:
+    """A plan for the data that `stats` describes, with a reason for every choice.
+
+    Args:
+        stats: what `analyze` gave.
+        objective: what the model should be good at.
+        deployed_prior: shares of the classes in use, one a class; the objective's own if
+            not given: uniform for balanced accuracy, that of training for accuracy.
+        picture_task: what the pictures show ("natural", "digits", "industrial" …), for
+            augmentation; told from the class names if not given, where they tell it.
+        seed: of everything drawn under the plan.
+
+    Raises:
+        DataError: fewer than two classes have samples.
+        OptionError: an argument cannot be.
+
+    >>> from balancekit import analyze
+    >>> plan = recommend(analyze(["cat"] * 900 + ["dog"] * 30))
+    >>> plan.sampling, plan.loss
+    (Natural(), LogitAdjusted(tau=1.0))
+    """
+    if objective not in METRICS:
+        raise OptionError(f"objective: expected one of {list(METRICS)}, got {objective!r}")
+    filled = [count for count in stats.class_counts if count]
+    if len(filled) < 2:
+        raise DataError(
+            f"{stats.source}: expected two classes with samples at least, got {len(filled)}. "
+            "Nothing can be balanced; check the path, or the label column (--label)."
+        )
+    wanted = _wanted_prior(objective, deployed_prior, len(stats.class_counts))
+    facts = Facts(
+        task=stats.task,
+        media=stats.media,
+        wanted=wanted if isinstance(wanted, str) else "given",
+        imbalance_ratio=max(filled) / min(filled),
+        smallest=min(filled),
+    )
+    rule = next(rule for rule in RULES if rule.when(facts))
+    augmentation, why_augmentation = _augmentation(stats, picture_task)
+    return Plan(
+        data=DataRef.from_stats(stats),
+        objective=objective,
+        wanted_prior=wanted,
+        seed=seed,
+        bias_init="log-prior" if rule.log_prior_bias else "zeros",
+        metrics=METRICS[objective],
+        sampling=rule.sampling,
+        augmentation=augmentation,
+        loss=_fitted(rule.loss, stats),
+        correction=rule.correction,
+        warnings=_warnings(stats),
+        reasons=(*_reasons(rule, facts), why_augmentation),
+    ).check()
+
+
+def baseline(stats: Stats, *, seed: int = 0) -> Plan:
+    """What most people start with: natural draws, plain cross-entropy, no augmentation."""
+    return Plan(
+        data=DataRef.from_stats(stats),
+        objective="accuracy",
+        wanted_prior="training",
+        seed=seed,
+        sampling=Natural(),
+        loss=CrossEntropy() if stats.task == "classification" else WeightedBce(),
+        correction=CorrectInTraining(),
+    )
+
+
+def _wanted_prior(
+    objective: Objective, deployed: Literal["training", "uniform"] | Sequence[float] | None, n: int
+) -> Literal["training", "uniform"] | tuple[float, ...]:
+    if deployed is None:
+        return "uniform" if objective == "balanced_accuracy" else "training"
+    if isinstance(deployed, str):
+        if deployed not in ("training", "uniform"):
+            raise OptionError(
+                "deployed_prior: expected 'training', 'uniform' or one share a class, "
+                f"got {deployed!r}"
+            )
+        return deployed
+    shares = np.asarray(deployed, np.float64)
+    if shares.shape != (n,) or not np.all(shares > 0) or abs(shares.sum() - 1) > 1e-6:
+        raise OptionError(
+            f"deployed_prior: expected {n} shares above 0 that sum to 1, got {list(deployed)[:6]}"
+        )
+    return tuple(map(float, shares))
+
+
+def _fitted(loss: Loss, stats: Stats) -> Loss:
+    """The rule's loss with the weights of these data."""
+    if isinstance(loss, WeightedBce):
+        weights = pos_weight(stats.class_counts, stats.n_samples, power=0.5, cap=10.0)
+        return WeightedBce(pos_weight=tuple(np.maximum(weights, 1e-3).round(6).tolist()))
+    return loss
+
+
+def _augmentation(stats: Stats, picture_task: str | None) -> tuple[Augmentation, Reason]:
+    if stats.media != "pictures" and picture_task is None:
+        reason = Reason(
+            part="augmentation",
+            because="the samples are not known to be pictures",
+            source="none needed",
+            instead="--picture-task, if they are",
+        )
+        return NoAugmentation(), reason
+    if picture_task is not None:
+        task, because = picture_task, f"you say that the pictures are of the task {picture_task!r}"
+    elif _names_are_symbols(stats.class_names):
+        task = "digits"
+        because = (
+            "the class names are the digits or the letters: mirrored or turned, one symbol "
+            "becomes another, so no flips and no turns"
+        )
+    else:
+        task = "unknown"
+        because = (
+            "class names do not tell what the pictures show, so only what harms no task: no "
+            "flips, no turns. Name the task with --picture-task to get more"
+        )
+    reason = Reason(
+        part="augmentation",
+        because=because,
+        source="the task rules of balancekit.augment",
+        instead="--picture-task natural, industrial, aerial …",
+    )
+    return TaskAugmentation(task=task), reason
+
+
+def _names_are_symbols(names: Sequence[str]) -> bool:
+    """Whether the classes are all ten digits, or all the letters."""
+    given = {name.casefold() for name in names}
+    return set(string.digits) <= given or set(string.ascii_lowercase) <= given
+
+
+def _reasons(rule: Rule, facts: Facts) -> tuple[Reason, ...]:
+    if isinstance(rule.correction, CorrectAfterTraining):
+        how = "training leaves the prior as it is; Pipeline.correct moves it once, afterwards"
+    elif facts.wanted == "training":
+        how = "the wanted prior is that of training: nothing to correct"
+    else:
+        how = "sampling and loss together move the prior once; nothing follows"
+    bias = (
+        "the last layer starts at the log shares of the draws, so that no step is spent on them"
+        if rule.log_prior_bias
+        else "the draws, or the shifted logits, are balanced at the start already"
+    )
+    return (
+        Reason(
+            part="sampling",
+            because=rule.why_sampling.format(**vars(facts)),
+            source=rule.source,
+            instead=rule.instead,
+        ),
+        Reason(
+            part="loss",
+            because=rule.why_loss.format(**vars(facts)),
+            source=rule.source,
+            instead=rule.instead,
+        ),
+        Reason(
+            part="correction",
+            because=how,
+            source="docs/explanation/one-net-correction.md",
+            instead="allow_double_correction = true, against advice",
+        ),
+        Reason(
+            part="bias_init",
+            because=bias,
+            source="arXiv 1708.02002, section 4.1",
+            instead="the other of zeros and log-prior",
+        ),
+    )
+
+
+def _warnings(stats: Stats) -> tuple[str, ...]:
+    return tuple(
+        f"{issue.code}: {issue.title} ({issue.count}). {issue.what_to_do}"
+        for issue in stats.issues
+        if issue.severity in ("error", "warning")
+    )

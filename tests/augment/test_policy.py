@@ -1,0 +1,282 @@
+"""A policy is a pure function of seed and key, made and changed by name."""
+
+import pickle
+from collections import Counter
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from balancekit.augment import (
+    AugmentationPolicy,
+    Blur,
+    Brightness,
+    HorizontalFlip,
+    VerticalFlip,
+    operation_names,
+    task_names,
+)
+from balancekit.errors import OptionError
+from balancekit.labels import Labels, SampleKey
+from balancekit.plan import NoAugmentation, TaskAugmentation
+from balancekit.stats import Balance, Stats
+
+pytest.importorskip("cv2", reason="OpenCV is optional")
+
+KEY = SampleKey(epoch=3, index=1_000_000_007, repeat=2)
+
+
+def picture(shape=(32, 48, 3), dtype=np.uint8, seed=0):
+    rng = np.random.default_rng(seed)
+    if np.dtype(dtype).kind == "f":
+        return rng.random(shape).astype(dtype)
+    return rng.integers(0, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+
+
+def stats_of(class_names, media="pictures"):
+    balance = Balance(
+        n_classes=len(class_names),
+        n_empty_classes=0,
+        n_many=0,
+        n_medium=0,
+        n_few=len(class_names),
+        imbalance_ratio=1.0,
+        entropy_normalised=1.0,
+        effective_classes_entropy=1.0,
+        effective_classes_simpson=1.0,
+        gini=0.0,
+    )
+    labels = Labels.from_names(class_names)
+    return Stats(
+        source="a test",
+        task="classification",
+        media=media,
+        n_samples=labels.n_samples,
+        n_unlabelled=0,
+        n_checked=0,
+        class_names=labels.class_names,
+        class_counts=tuple(labels.class_counts().tolist()),
+        fingerprint="",
+        balance=balance,
+    )
+
+
+def two_flips(seed=0):
+    flips = (HorizontalFlip(probability=0.5), VerticalFlip(probability=0.5))
+    return AugmentationPolicy(task="aerial", operations=flips, seed=seed)
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_the_same_key_gives_the_same_bytes_and_another_gives_others(task):
+    image = picture()
+    policy = AugmentationPolicy.for_task(task, seed=5)
+    again = pickle.loads(pickle.dumps(policy))
+    for index in range(5):
+        key = KEY._replace(index=index)
+        assert policy(image, key).tobytes() == again(image, key).tobytes()
+    for other in ({"epoch": 4}, {"repeat": 3}, {"index": 2**40}):
+        keys = [KEY._replace(index=index) for index in range(20)]
+        changed = [key._replace(**other) for key in keys]
+        first = [policy(image, key).tobytes() for key in keys]
+        assert first != [policy(image, key).tobytes() for key in changed]
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        pytest.param([(1, 0, 0, 1), (1, 1, 0, 0), (1, 0, 1, 0), (0, 1, 0, 0)], id="zeros"),
+        pytest.param([(1, 0, 2, 0), (1, 0, 2 * 2**32, 0), (1, 0, 0, 2)], id="large-indices"),
+    ],
+)
+def test_no_two_keys_share_a_stream(others):
+    image = np.zeros((8, 8), np.float32)
+    operations = (Brightness(probability=1),)
+    outputs = {
+        AugmentationPolicy(operations=operations, seed=seed)(
+            image + np.float32(0.5), SampleKey(*key)
+        ).tobytes()
+        for seed, *key in others
+    }
+    assert len(outputs) == len(others)
+
+
+def test_two_flips_are_independent():
+    image = np.array([[1, 2], [3, 4]], np.uint8)
+    policy = two_flips()
+    outcomes = Counter(policy(image, SampleKey(0, index, 0)).tobytes() for index in range(4000))
+    assert len(outcomes) == 4
+    # 4000 throws of a four-sided die: five standard deviations are 3.4 %.
+    assert all(abs(count / 4000 - 0.25) < 0.034 for count in outcomes.values())
+
+
+def test_global_random_state_is_left_alone():
+    before = np.random.get_state()[1].tobytes()  # noqa: NPY002  # the state itself is the test
+    AugmentationPolicy.for_task("aerial")(picture(), KEY)
+    assert np.random.get_state()[1].tobytes() == before  # noqa: NPY002
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(20, 31), (20, 31, 1), (31, 31, 3), (20, 31, 4), (9, 9, 7)])
+@pytest.mark.parametrize("task", task_names())
+def test_shape_and_dtype_stay_and_the_input_is_not_changed(task, shape, dtype):
+    image = picture(shape, dtype)
+    before = image.copy()
+    image.flags.writeable = False
+    policy = AugmentationPolicy.for_task(task)
+    for index in range(8):
+        result = policy(image, SampleKey(0, index, 0))
+        assert (result.shape, result.dtype) == (image.shape, image.dtype)
+        assert result.flags.c_contiguous
+        assert result.flags.writeable
+        assert not np.shares_memory(result, image)
+        if result.dtype.kind == "f":
+            assert result.min() >= 0
+            assert result.max() <= 1
+    assert np.array_equal(image, before)
+
+
+def test_a_strided_picture_is_taken_as_it_looks():
+    image = picture((16, 16, 3))
+    policy = AugmentationPolicy.for_task("aerial")
+    assert np.array_equal(policy(image[:, ::-1], KEY), policy(image[:, ::-1].copy(), KEY))
+
+
+def test_a_pillow_picture_is_turned_as_its_exif_says():
+    image = Image.fromarray(picture((4, 6, 3)))
+    image.getexif()[0x0112] = 6  # to be shown turned clockwise
+    result = AugmentationPolicy()(image, KEY)
+    assert np.array_equal(result, np.rot90(np.asarray(image), -1))
+
+
+@pytest.mark.parametrize(
+    ("mode", "shape", "dtype"),
+    [
+        ("1", (4, 6), "uint8"),
+        ("L", (4, 6), "uint8"),
+        ("P", (4, 6, 3), "uint8"),
+        ("RGBA", (4, 6, 4), "uint8"),
+        ("CMYK", (4, 6, 3), "uint8"),
+        ("I;16", (4, 6), "uint16"),
+        ("I", (4, 6), "uint16"),
+    ],
+)
+def test_pillow_modes_become_arrays(mode, shape, dtype):
+    result = AugmentationPolicy.for_task("natural")(Image.new(mode, (6, 4)), KEY)
+    assert (result.shape, result.dtype.name) == (shape, dtype)
+
+
+@pytest.mark.parametrize(
+    ("image", "says"),
+    [
+        pytest.param(np.zeros((3, 32, 32), np.uint8), "channels last", id="channels-first"),
+        pytest.param(np.zeros((4, 4), np.int64), "got int64", id="dtype"),
+        pytest.param(np.full((4, 4), 255.0), "Divide by", id="floats-to-255"),
+        pytest.param(np.full((4, 4), np.nan), "floats in", id="nan"),
+        pytest.param(np.zeros((0, 4), np.uint8), "not empty", id="empty"),
+        pytest.param([[1, 2]], "got list", id="list"),
+    ],
+)
+def test_what_is_no_picture_is_refused(image, says):
+    with pytest.raises(OptionError, match=says):
+        AugmentationPolicy()(image, KEY)
+
+
+def test_a_tensor_is_refused_with_the_order_of_things():
+    torch = pytest.importorskip("torch", reason="torch is optional")
+    with pytest.raises(OptionError, match="before the conversion to a tensor"):
+        AugmentationPolicy()(torch.zeros(3, 4, 4), KEY)
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        pytest.param(
+            lambda: AugmentationPolicy.for_task("digit"), "Did you mean 'digits'", id="task"
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy().allow("horizontal_flip", because="so"),
+            "Did you mean 'horizontal-flip'",
+            id="allow",
+        ),
+        pytest.param(lambda: AugmentationPolicy().forbid("blurr"), "'blur'", id="forbid"),
+        pytest.param(
+            lambda: AugmentationPolicy().allow("blur", because=" "), "the reason", id="no-reason"
+        ),
+        pytest.param(lambda: AugmentationPolicy(seed=-1), "seed: expected", id="seed"),
+        pytest.param(
+            lambda: AugmentationPolicy()(picture(), (0, -1, 0)), "key: expected", id="negative-key"
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy()(picture(), (0, 1.5, 0)), "key: expected", id="broken-key"
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy.for_task("natural", "left"), "in a list", id="one-text"
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy.for_task("natural", stats_of(["a"], "rows")),
+            "rows of a table",
+            id="rows",
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy.from_plan(
+                TaskAugmentation(task="natural", allow=("blurr", "blur"), forbid=("blur", "x"))
+            ),
+            "(?s)augmentation.allow.*augmentation.forbid.*in both",
+            id="plan",
+        ),
+        pytest.param(lambda: AugmentationPolicy.from_augmenter(3), "augmenter:", id="augmenter"),
+    ],
+)
+def test_mistakes_are_named(call, says):
+    with pytest.raises(OptionError, match=says):
+        call()
+
+
+def test_a_misspelt_name_lists_the_known_ones():
+    with pytest.raises(OptionError) as error:
+        AugmentationPolicy().forbid("zoom")
+    assert all(name in str(error.value) for name in operation_names())
+
+
+def test_allow_and_forbid_give_new_policies_and_are_explained():
+    policy = AugmentationPolicy.for_task("digits", seed=3)
+    other = policy.allow("horizontal-flip", because="it is a test").forbid("blur")
+    records = {record.operation: record for record in other.explain()}
+    flip = records["horizontal-flip"]
+    assert (flip.used, flip.verdict, flip.because) == (True, "forbidden", "it is a test")
+    assert not records["blur"].used
+    assert HorizontalFlip(probability=0.25) in other.operations
+    assert other.seed == 3
+    assert policy == AugmentationPolicy.for_task("digits", seed=3)
+    strong = other.allow(Blur(probability=1, max_sigma_px=3), because="strength")
+    assert [o for o in strong.operations if isinstance(o, Blur)] == [
+        Blur(probability=1, max_sigma_px=3)
+    ]
+    kinds = [type(o).__struct_config__.tag for o in strong.operations]
+    assert kinds == [name for name in operation_names() if name in kinds]
+
+
+def test_class_names_are_overruled_by_the_user_alone():
+    policy = AugmentationPolicy.for_task("natural", stats_of(["left", "right"]))
+    with pytest.raises(OptionError, match="classes such as 'left'"):
+        AugmentationPolicy(
+            task="natural", operations=(HorizontalFlip(),), decisions=policy.decisions
+        )
+    allowed = policy.allow("horizontal-flip", because="labels are swapped later")
+    assert HorizontalFlip(probability=0.25) in allowed.operations
+
+
+def test_a_plan_makes_the_policy_that_it_describes():
+    plan = TaskAugmentation(task="natural", allow=("vertical-flip",), forbid=("contrast",))
+    policy = AugmentationPolicy.from_plan(plan, ["cat", "dog"], seed=9)
+    used = {record.operation for record in policy.explain() if record.used}
+    assert "vertical-flip" in used
+    assert "contrast" not in used
+    assert policy.seed == 9
+
+
+def test_no_augmentation_changes_nothing():
+    image = picture()
+    policy = AugmentationPolicy.from_plan(NoAugmentation())
+    assert np.array_equal(policy(image, KEY), image)
+    assert not any(record.used for record in policy.explain())
