@@ -37,7 +37,13 @@ if TYPE_CHECKING:
     from balancekit.pipeline import Pipeline, build
     from balancekit.plan import Natural, Plan, Power, Uniform
     from balancekit.recommender import recommend
-    from balancekit.samplers import MakeImbalanced, Oversample, Regroup, Undersample, stratified_split
+    from balancekit.samplers import (
+        MakeImbalanced,
+        Oversample,
+        Regroup,
+        Undersample,
+        stratified_split,
+    )
     from balancekit.samplers.loader import BalancedBatchSampler
     from balancekit.sources import PictureDataset, read
     from balancekit.stats import Counts, Stats

@@ -43,7 +43,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     def confusion(self) -> NDArray[np.int64]:
         """Confusion matrices of all seeds together: int64 [n_classes, n_classes]."""
-        return np.sum(np.array(self.confusions), 0)
+        together: NDArray[np.int64] = np.array(self.confusions, np.int64).sum(0)
+        return together
 
     def recall(self) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Mean recall of each class and its 95 % interval: three of float64 [n_classes].

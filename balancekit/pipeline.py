@@ -165,7 +165,7 @@ def build(
         )
     # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
     loader: DataLoader[Any] = DataLoader(
-        KeyedDataset(dataset, policy, transform),
+        KeyedDataset(dataset, policy, transform),  # type: ignore[arg-type]  # a data set by shape
         batch_sampler=sampler,
         generator=torch.Generator().manual_seed(plan.seed),
         **loader_options,

@@ -85,7 +85,7 @@ def target_shares(targets: Targets, class_counts: ArrayLike) -> NDArray[np.float
     if alpha is None:
         raise PlanError(f"targets: expected Natural(), Uniform() or Power(alpha=…), got {targets}")
     shares = np.where(counts > 0, np.maximum(counts, 1.0) ** alpha, 0.0)
-    return shares / shares.sum()
+    return shares / float(shares.sum())
 
 
 # --- augmentation ---------------------------------------------------------------------------
@@ -433,9 +433,7 @@ def _correction_problems(plan: Plan) -> list[str]:
         ]
     if strength <= 1.05:
         return []
-    by_sampling = correction_strength(
-        plan.training_prior(), plan.draw_prior(), plan.wanted()
-    )
+    by_sampling = correction_strength(plan.training_prior(), plan.draw_prior(), plan.wanted())
     return [
         "loss: together with the sampling it corrects the class prior "
         f"{strength:.2f} times: sampling {by_sampling:.2f} + loss {strength - by_sampling:.2f}, "

@@ -26,7 +26,7 @@ def class_shares(class_counts: ArrayLike) -> NDArray[np.float64]:
     """
     counts = np.asarray(class_counts, np.float64)
     counts = np.where(counts > 0, counts, 1.0)
-    return counts / counts.sum()
+    return counts / float(counts.sum())
 
 
 def believed_prior(
@@ -51,8 +51,8 @@ def believed_prior(
         log_prior = log_prior + np.log(np.asarray(class_weights, np.float64))
     if adjusted_by is not None:
         log_prior = log_prior - tau * np.log(np.asarray(adjusted_by, np.float64))
-    prior = np.exp(log_prior - log_prior.max())
-    return prior / prior.sum()
+    prior = np.exp(log_prior - float(log_prior.max()))
+    return prior / float(prior.sum())
 
 
 def correct_logits(
@@ -67,7 +67,8 @@ def correct_logits(
 
     Source: Saerens et al., Neural Computation 14 (2002), eq. 2.4, in logarithms.
     """
-    return logits - np.log(np.asarray(believed)) + np.log(np.asarray(wanted))
+    shift: NDArray[np.float64] = np.log(np.asarray(wanted)) - np.log(np.asarray(believed))
+    return logits + shift
 
 
 def correction_strength(trained_on: ArrayLike, believed: ArrayLike, wanted: ArrayLike) -> float:
@@ -95,4 +96,4 @@ def correction_strength(trained_on: ArrayLike, believed: ArrayLike, wanted: Arra
 
 
 def _centred(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
-    return log_odds - log_odds.mean()
+    return log_odds - float(log_odds.mean())

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 import numpy as np
@@ -116,7 +116,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         )
 
 
-def _merge(one, other):  # type: ignore[no-untyped-def]  # dict of anything that has +
+def _merge(one: dict[Any, Any], other: dict[Any, Any]) -> dict[Any, Any]:
     merged = dict(one)
     for key, value in other.items():
         merged[key] = merged[key] + value if key in merged else value
@@ -268,7 +268,7 @@ def wilson_interval(
 
 
 def shot_groups(class_counts: ArrayLike) -> NDArray[np.str_]:
-    """"many" (over 100), "medium" (20 to 100) or "few" (under 20) for each class: [n_classes].
+    """Each class as "many" (over 100), "medium" (20 to 100) or "few" (under 20): [n_classes].
 
     Source: Liu et al., Large-scale long-tailed recognition in an open world, CVPR 2019.
 

@@ -48,7 +48,10 @@ def fit(
     pipeline.init_bias_(last_layer(model))
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
-    groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain}]
+    groups: list[dict[str, Any]] = [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": plain},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=learning_rate, weight_decay=0.0)
     n_steps = epochs * len(pipeline.loader)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, n_steps)

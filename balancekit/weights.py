@@ -39,7 +39,7 @@ def as_class_counts(class_counts: ArrayLike) -> NDArray[np.float64]:
 
 
 def _normalise(weights: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return weights * (counts.sum() / (counts * weights).sum())
+    return weights * float(counts.sum() / (counts * weights).sum())
 
 
 def power_weights(class_counts: ArrayLike, exponent: float = 1.0) -> NDArray[np.float64]:

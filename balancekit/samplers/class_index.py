@@ -69,7 +69,8 @@ class ClassIndex:
         self, class_ids: NDArray[np.integer], positions: NDArray[np.int64]
     ) -> NDArray[np.int64]:
         """The sample at each position of each class: int64, shaped as the arguments."""
-        flat = self.starts[class_ids] + positions
+        flat: NDArray[np.int64] = self.starts[class_ids] + positions
         if self.samples is None:
-            return flat + self.first
+            flat += self.first
+            return flat
         return self.samples[flat].astype(np.int64)

@@ -133,7 +133,8 @@ class DrawOrder:
     def draws_per_class(self, epoch: int) -> NDArray[np.int64]:
         """Draws of each class in an epoch: int64 [n_classes], sum n_draws."""
         start = epoch * COMB_STEP % COMB
-        return np.diff((self._comb_bounds + start) // COMB, prepend=0)
+        draws: NDArray[np.int64] = np.diff((self._comb_bounds + start) // COMB, prepend=0)
+        return draws
 
     def draws_before_epoch(self, epoch: int) -> NDArray[np.int64]:
         """Draws of each class in all epochs before this one: int64 [n_classes]."""
@@ -144,9 +145,7 @@ class DrawOrder:
         carries -= floor_sum(epoch, COMB, COMB_STEP, np.zeros(1, np.int64))
         return np.diff(whole * epoch + carries, prepend=0)
 
-    def draws_per_batch_bounds(
-        self, epochs: int
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def draws_per_batch_bounds(self, epochs: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Fewest and most draws of each class in one batch of these epochs: int64 [n_classes].
 
         They hold for the batches of all ranks together.
@@ -202,7 +201,7 @@ class _EpochLayout:
     n_batches: int
     step: int
     start: int
-    turn: np.uint64
+    turn: NDArray[np.uint64]
 
     @classmethod
     def of(cls, order: DrawOrder, epoch: int) -> "_EpochLayout":
@@ -212,7 +211,7 @@ class _EpochLayout:
         ends = np.cumsum(order.draws_per_class(epoch)[class_order])
         step = _golden_step(order.n_batches)
         turn = hash_keys(order.seed, epoch, _DEAL)
-        start = int(turn % np.uint64(order.n_batches))
+        start = int(turn) % order.n_batches
         return cls(class_order, ends, order.n_draws, order.n_batches, step, start, turn)
 
     def places(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

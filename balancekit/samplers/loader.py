@@ -95,9 +95,7 @@ class BalancedBatchSampler(Sampler[Any]):
                 self._n_yielded = number + 1
                 if self._yields == "keys":
                     repeats = draws.repeats[part].tolist()
-                    yield [
-                        SampleKey(epoch, *pair) for pair in zip(indices, repeats, strict=True)
-                    ]
+                    yield [SampleKey(epoch, *pair) for pair in zip(indices, repeats, strict=True)]
                 else:
                     yield indices
         self.epoch, self._n_yielded = epoch + 1, 0

@@ -30,15 +30,15 @@ def hash_keys(*keys: ArrayLike) -> NDArray[np.uint64]:
 
     Each key is mixed in before the next, so that (0, 1) and (1, 0) differ.
 
-    >>> hash_keys(0, 1) == hash_keys(1, 0)
-    np.False_
+    >>> bool(hash_keys(0, 1) == hash_keys(1, 0))
+    False
     """
-    state = np.uint64(0)
+    state = np.zeros((), np.uint64)
     with np.errstate(over="ignore"):
         for key in keys:
             words = np.asarray(key).astype(np.int64).view(np.uint64)
             state = _mix((state ^ words) + _STEP)
-    return np.asarray(state)[()]
+    return state
 
 
 def permute(positions: ArrayLike, sizes: ArrayLike, keys: ArrayLike) -> NDArray[np.int64]:
@@ -83,10 +83,8 @@ def _walk(
     rows = np.maximum(np.ceil(np.sqrt(within)).astype(np.int64), 1)
     columns = -(-within // rows)
     landed = one_pass(at, rows, columns, key)
-    outside = np.flatnonzero(landed >= within)
-    while outside.size:
+    while np.any(outside := landed >= within):
         landed[outside] = one_pass(landed[outside], rows[outside], columns[outside], key[outside])
-        outside = outside[landed[outside] >= within[outside]]
     return landed
 
 
