@@ -133,8 +133,7 @@ class DrawOrder:
     def draws_per_class(self, epoch: int) -> NDArray[np.int64]:
         """Draws of each class in an epoch: int64 [n_classes], sum n_draws."""
         start = epoch * COMB_STEP % COMB
-        draws: NDArray[np.int64] = np.diff((self._comb_bounds + start) // COMB, prepend=0)
-        return draws
+        return np.diff((self._comb_bounds + start) // COMB, prepend=0).astype(np.int64)
 
     def draws_before_epoch(self, epoch: int) -> NDArray[np.int64]:
         """Draws of each class in all epochs before this one: int64 [n_classes]."""
