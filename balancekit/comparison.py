@@ -132,6 +132,7 @@ def compare(
         held_out,  # type: ignore[arg-type]
         batch_size=max(batch_size, 256),
         collate_fn=loader_options.get("collate_fn"),
+        generator=torch.Generator(),  # the global one would be drawn from otherwise
     )
     arms = []
     for name, plan in plans.items():

@@ -112,7 +112,7 @@ class DrawOrder:
         # Where shares give whole numbers of draws, rounding errors must not move one.
         whole = np.round(ends)
         ends = np.where(np.abs(ends - whole) < 1e-6, whole, ends)
-        bounds = np.floor(ends * COMB).astype(np.int64)
+        bounds: NDArray[np.int64] = np.floor(ends * COMB).astype(np.int64)
         bounds[-1] = self.n_draws * COMB
         return bounds
 

@@ -1,0 +1,143 @@
+"""What is recommended when, and that every plan corrects the prior exactly once."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from balancekit import Labels, analyze, recommend
+from balancekit.errors import DataError, OptionError
+from balancekit.plan import (
+    CorrectAfterTraining,
+    CorrectInTraining,
+    CrossEntropy,
+    LogitAdjusted,
+    Natural,
+    NoAugmentation,
+    TaskAugmentation,
+    Uniform,
+    WeightedBce,
+)
+from balancekit.priors import correction_strength
+from balancekit.recommender import RULES, baseline
+
+
+def stats_of(counts, media="unknown", names=None):
+    ids = np.repeat(np.arange(len(counts)), counts)
+    names = names or [f"class {c}" for c in range(len(counts))]
+    return analyze(Labels(class_ids=ids, class_names=tuple(names), media=media))
+
+
+@pytest.mark.parametrize(
+    ("counts", "media", "options", "expected"),
+    [
+        ([50, 40], "rows", {}, (Natural(), CrossEntropy(), CorrectAfterTraining(), "log-prior")),
+        ([900, 30], "rows", {}, (Natural(), LogitAdjusted(), CorrectInTraining(), "zeros")),
+        ([900, 30], "pictures", {}, (Natural(), LogitAdjusted(), CorrectInTraining(), "zeros")),
+        ([900, 9], "pictures", {}, (Uniform(), CrossEntropy(), CorrectInTraining(), "zeros")),
+        ([900, 9], "rows", {}, (Natural(), LogitAdjusted(), CorrectInTraining(), "zeros")),
+        (
+            [900, 9],
+            "pictures",
+            {"objective": "accuracy"},
+            (Natural(), CrossEntropy(), CorrectInTraining(), "log-prior"),
+        ),
+        (
+            [900, 9],
+            "pictures",
+            {"deployed_prior": [0.6, 0.4]},
+            (Natural(), CrossEntropy(), CorrectAfterTraining(), "log-prior"),
+        ),
+    ],
+    ids=[
+        "mild",
+        "long tail of rows",
+        "long tail of pictures",
+        "few-shot pictures",
+        "few-shot rows",
+        "for accuracy",
+        "for a prior of one's own",
+    ],
+)
+def test_the_rule_fits_the_data(counts, media, options, expected):
+    plan = recommend(stats_of(counts, media), **options)
+    assert (plan.sampling, plan.loss, plan.correction, plan.bias_init) == expected
+
+
+@given(
+    counts=st.lists(st.integers(1, 2000), min_size=2, max_size=9),
+    media=st.sampled_from(["pictures", "rows", "unknown"]),
+    objective=st.sampled_from(["balanced_accuracy", "accuracy"]),
+)
+def test_every_plan_corrects_the_prior_once_and_says_why(counts, media, objective):
+    plan = recommend(stats_of(counts, media), objective=objective)
+    strength = correction_strength(plan.training_prior(), plan.believed_prior(), plan.wanted())
+    nothing_wanted = np.allclose(plan.training_prior(), plan.wanted())
+    if isinstance(plan.correction, CorrectAfterTraining) and not nothing_wanted:
+        assert strength == pytest.approx(0, abs=1e-6)
+    else:
+        assert strength == pytest.approx(1, abs=1e-6)
+    parts = [reason.part for reason in plan.reasons]
+    assert parts == ["sampling", "loss", "correction", "bias_init", "augmentation"]
+    assert all(r.because and r.source and r.instead for r in plan.reasons)
+    assert not any("{" in r.because for r in plan.reasons)
+
+
+def test_multi_label_data_get_a_weight_for_each_label():
+    indicators = np.zeros((100, 3), int)
+    indicators[:50, 0], indicators[:10, 1], indicators[0, 2] = 1, 1, 1
+    plan = recommend(analyze(indicators))
+    assert isinstance(plan.loss, WeightedBce)
+    assert plan.loss.pos_weight == pytest.approx((1.0, 3.0, 99**0.5), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("names", "media", "options", "expected"),
+    [
+        (list("0123456789"), "pictures", {}, TaskAugmentation(task="digits")),
+        (["cat", "dog"], "pictures", {}, TaskAugmentation(task="unknown")),
+        (["cat", "dog"], "rows", {}, NoAugmentation()),
+        (["cat", "dog"], "pictures", {"picture_task": "natural"}, TaskAugmentation(task="natural")),
+        (["cat", "dog"], "unknown", {"picture_task": "natural"}, TaskAugmentation(task="natural")),
+    ],
+    ids=["digits by name", "unknown pictures", "rows", "named by the user", "arrays of pictures"],
+)
+def test_augmentation_follows_what_is_known_of_the_pictures(names, media, options, expected):
+    stats = stats_of([30] * len(names), media, names)
+    assert recommend(stats, **options).augmentation == expected
+
+
+@pytest.mark.parametrize("counts", [[5], [5, 0]], ids=["one class", "one class with samples"])
+def test_one_class_cannot_be_balanced(counts):
+    with pytest.raises(DataError, match="expected two classes with samples"):
+        recommend(stats_of(counts))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"objective": "speed"}, "objective: expected one of"),
+        ({"deployed_prior": "mine"}, "deployed_prior: expected 'training', 'uniform'"),
+        ({"deployed_prior": [0.5, 0.6]}, "deployed_prior: expected 2 shares"),
+        ({"deployed_prior": [1.0]}, "deployed_prior: expected 2 shares"),
+    ],
+    ids=["objective", "word", "sum", "length"],
+)
+def test_wrong_options_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        recommend(stats_of([90, 10]), **options)
+
+
+def test_issues_of_the_data_become_warnings_of_the_plan():
+    plan = recommend(stats_of([90, 1]))
+    assert any(warning.startswith("BK103") for warning in plan.warnings)
+
+
+def test_the_baseline_is_what_most_people_start_with():
+    plan = baseline(stats_of([90, 10], "pictures")).check()
+    assert (plan.sampling, plan.loss) == (Natural(), CrossEntropy())
+    assert plan.augmentation == NoAugmentation()
+
+
+def test_the_last_rule_fits_everything():
+    assert RULES[-1].when(None)

@@ -1,0 +1,251 @@
+"""A plan and a data set become ordinary torch objects that do what the plan says."""
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+from torch.utils.data import DataLoader
+
+import balancekit as bk
+from balancekit.errors import DataError, OptionError, PlanError
+from balancekit.pipeline import build, criterion_of, picture_to_tensor
+from balancekit.plan import (
+    ClassBalanced,
+    CrossEntropy,
+    Focal,
+    LogitAdjusted,
+    Natural,
+    TaskAugmentation,
+    Uniform,
+    WeightedBce,
+)
+from balancekit.recommender import baseline
+
+COUNTS = [60, 20, 4]
+IDS = np.repeat([0, 1, 2], COUNTS)
+LABELS = bk.Labels(class_ids=IDS, class_names=("a", "b", "c"), media="pictures")
+
+
+class Pictures:
+    """Grey pictures whose every pixel says which sample they are."""
+
+    labels = LABELS
+
+    def __len__(self):
+        return len(IDS)
+
+    def __getitem__(self, index):
+        return np.full((8, 8), index, np.uint8), int(IDS[index])
+
+
+class Vectors(Pictures):
+    def __getitem__(self, index):
+        return torch.full((4,), float(index)), int(IDS[index])
+
+
+def plan_with(**choices):
+    return msgspec.structs.replace(baseline(bk.analyze(LABELS)), **choices)
+
+
+BALANCED = plan_with(sampling=Uniform(), wanted_prior="uniform", seed=2)
+AUGMENTED = msgspec.structs.replace(BALANCED, augmentation=TaskAugmentation(task="natural"))
+
+
+def test_batches_are_balanced_and_pictures_become_tensors():
+    pipeline = build(BALANCED, Pictures(), batch_size=6)
+    assert isinstance(pipeline.loader, DataLoader)
+    inputs, targets = next(iter(pipeline.loader))
+    assert inputs.shape == (6, 1, 8, 8)
+    assert inputs.dtype == torch.float32
+    assert torch.bincount(targets).tolist() == [2, 2, 2]
+    samples = (inputs[:, 0, 0, 0] * 255).round().long()
+    assert IDS[samples.numpy()].tolist() == targets.tolist()
+
+
+def test_inputs_that_are_no_pictures_pass_through():
+    inputs, _ = next(iter(build(BALANCED, Vectors(), batch_size=6).loader))
+    assert inputs.shape == (6, 4)
+
+
+def test_a_transform_comes_after_augmentation():
+    pipeline = build(
+        AUGMENTED, Pictures(), batch_size=6, transform=lambda picture: torch.tensor(picture.shape)
+    )
+    inputs, _ = next(iter(pipeline.loader))
+    assert inputs.tolist() == [[8, 8]] * 6
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+def test_augmented_batches_do_not_depend_on_workers(n_workers):
+    expected = [inputs for inputs, _ in build(AUGMENTED, Pictures(), batch_size=6).loader]
+    pipeline = build(AUGMENTED, Pictures(), batch_size=6, num_workers=n_workers)
+    got = [inputs for inputs, _ in pipeline.loader]
+    assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
+
+
+def test_augmentation_differs_between_epochs_and_resumes_exactly():
+    pipeline = build(AUGMENTED, Pictures(), batch_size=6)
+    first = [inputs for inputs, _ in pipeline.loader]
+    second = [inputs for inputs, _ in pipeline.loader]
+    assert not all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
+    resumed = build(AUGMENTED, Pictures(), batch_size=6)
+    resumed.set_epoch(1, first_batch=9)
+    rest = [inputs for inputs, _ in resumed.loader]
+    assert len(rest) == len(second) - 9
+    assert all(torch.equal(a, b) for a, b in zip(second[9:], rest, strict=True))
+
+
+def test_a_state_is_carried_over():
+    pipeline = build(BALANCED, Vectors(), batch_size=6)
+    passing = iter(pipeline.loader)
+    for _ in range(4):
+        next(passing)
+    expected = [targets for _, targets in passing]
+    other = build(BALANCED, Vectors(), batch_size=6)
+    other.load_state_dict({**pipeline.state_dict(), "epoch": 0, "first_batch": 4})
+    got = [targets for _, targets in other.loader]
+    assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
+
+
+def test_building_and_iterating_leaves_global_randomness_alone():
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    list(build(AUGMENTED, Pictures(), batch_size=6).loader)
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("loss", "kind"),
+    [
+        (CrossEntropy(), bk.WeightedCrossEntropyLoss),
+        (CrossEntropy(class_weights=(0.5, 1.0, 4.0)), bk.WeightedCrossEntropyLoss),
+        (Focal(gamma=1.5), bk.FocalLoss),
+        (ClassBalanced(beta=0.9), bk.ClassBalancedLoss),
+        (LogitAdjusted(tau=0.7), bk.LogitAdjustedLoss),
+        (LogitAdjusted(tau=0.0), bk.LogitAdjustedLoss),
+        (WeightedBce(pos_weight=(1.0, 2.0, 3.0)), bk.WeightedBCELoss),
+    ],
+    ids=repr,
+)
+def test_each_loss_of_a_plan_is_built(loss, kind):
+    assert isinstance(criterion_of(plan_with(loss=loss)), kind)
+
+
+def test_the_criterion_uses_what_the_plan_says():
+    logits, targets = torch.randn(30, 3), torch.arange(30) % 3
+    adjusted = criterion_of(plan_with(loss=LogitAdjusted(tau=0.7)))
+    shifted = logits + 0.7 * torch.log(torch.tensor(COUNTS) / sum(COUNTS))
+    expected = nn.functional.cross_entropy(shifted, targets)
+    assert adjusted(logits, targets).item() == pytest.approx(expected.item(), rel=1e-5)
+    weighted = criterion_of(plan_with(loss=CrossEntropy(class_weights=(0.5, 1.0, 4.0))))
+    each = nn.functional.cross_entropy(logits, targets, reduction="none")
+    expected = (each * torch.tensor([0.5, 1.0, 4.0])[targets]).mean()
+    assert weighted(logits, targets).item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_logit_adjustment_follows_the_draws_so_that_nothing_is_corrected_twice():
+    plan = plan_with(sampling=Uniform(), wanted_prior="uniform", loss=LogitAdjusted())
+    logits, targets = torch.randn(30, 3), torch.arange(30) % 3
+    expected = nn.functional.cross_entropy(logits, targets)
+    assert criterion_of(plan.check())(logits, targets).item() == pytest.approx(expected.item())
+
+
+def test_correct_moves_logits_to_the_wanted_prior_or_to_any():
+    natural = build(
+        plan_with(wanted_prior="uniform", correction=bk_after()), Vectors(), batch_size=6
+    )
+    logits = torch.randn(5, 3, dtype=torch.float64)
+    prior = torch.tensor(COUNTS, dtype=torch.float64) / sum(COUNTS)
+    assert torch.allclose(natural.correct(logits).softmax(1), (logits - prior.log()).softmax(1))
+    asked = natural.correct(logits, [0.2, 0.3, 0.5])
+    expected = logits - prior.log() + torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64).log()
+    assert torch.allclose(asked.softmax(1), expected.softmax(1))
+    balanced = build(BALANCED, Vectors(), batch_size=6)
+    assert torch.allclose(balanced.correct(logits).softmax(1), logits.softmax(1))
+    with pytest.raises(OptionError, match="prior: expected 3 shares"):
+        natural.correct(logits, [0.5, 0.5])
+
+
+def bk_after():
+    from balancekit.plan import CorrectAfterTraining
+
+    return CorrectAfterTraining()
+
+
+def test_the_bias_starts_as_the_plan_says():
+    layer = nn.Linear(4, 3)
+    build(plan_with(bias_init="log-prior"), Vectors(), batch_size=6).init_bias_(layer)
+    prior = torch.tensor(COUNTS) / sum(COUNTS)
+    assert torch.allclose(layer.bias.detach(), prior.log())
+    build(BALANCED, Vectors(), batch_size=6).init_bias_(layer)
+    assert layer.bias.tolist() == [0, 0, 0]
+    with pytest.raises(OptionError, match="bias of shape"):
+        build(BALANCED, Vectors(), batch_size=6).init_bias_(nn.Linear(4, 2))
+
+
+def test_multi_label_priors_are_each_label_on_its_own():
+    indicators = np.zeros((100, 2), int)
+    indicators[:50, 0], indicators[:10, 1] = 1, 1
+    labels = bk.analyze(indicators)
+    plan = msgspec.structs.replace(baseline(labels), loss=WeightedBce(pos_weight=(1.0, 9.0)))
+    assert plan.check().believed_prior() == pytest.approx([0.5, 0.5])
+
+
+@pytest.mark.parametrize(
+    ("picture", "expected"),
+    [
+        (np.zeros((2, 3), np.uint8), (1, 2, 3)),
+        (np.zeros((2, 3, 3), np.uint8), (3, 2, 3)),
+        (np.zeros((2, 3), np.uint16), (1, 2, 3)),
+        (np.zeros((2, 3, 4), np.float64), (4, 2, 3)),
+        (Image.new("RGB", (3, 2)), (3, 2, 3)),
+    ],
+    ids=["grey", "colour", "16 bit", "float", "PIL"],
+)
+def test_pictures_of_every_kind_become_tensors(picture, expected):
+    tensor = picture_to_tensor(picture)
+    assert tensor.shape == expected
+    assert tensor.dtype == torch.float32
+
+
+def test_sixteen_bits_are_scaled_by_their_own_maximum():
+    assert picture_to_tensor(np.full((1, 1), 65535, np.uint16)).item() == 1.0
+
+
+REFUSALS = {
+    "other counts": (lambda: (plan_with(), Vectors(), LABELS.take(range(50))), PlanError),
+    "other length": (lambda: (plan_with(), list(range(3)), LABELS), OptionError),
+    "unreadable labels": (lambda: (plan_with(), object(), None), DataError),
+    "a plan that corrects twice": (
+        lambda: (
+            plan_with(
+                sampling=Uniform(),
+                wanted_prior="uniform",
+                loss=CrossEntropy(class_weights=(0.4, 1.4, 7.0)),
+            ),
+            Vectors(),
+            None,
+        ),
+        PlanError,
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "error"), REFUSALS.values(), ids=REFUSALS.keys())
+def test_what_cannot_be_built_is_refused(make, error):
+    plan, dataset, labels = make()
+    with pytest.raises(error):
+        build(plan, dataset, labels, batch_size=6)
+
+
+def test_options_that_the_plan_decides_are_refused():
+    with pytest.raises(OptionError, match="shuffle"):
+        build(BALANCED, Vectors(), batch_size=6, shuffle=True)
+
+
+def test_natural_sampling_draws_each_sample_once():
+    plan = plan_with(sampling=Natural())
+    targets = torch.cat([targets for _, targets in build(plan, Vectors(), batch_size=8).loader])
+    assert torch.bincount(targets).tolist() == COUNTS
