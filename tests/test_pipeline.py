@@ -13,6 +13,7 @@ from balancekit.errors import DataError, OptionError, PlanError
 from balancekit.pipeline import build, criterion_of, picture_to_tensor
 from balancekit.plan import (
     ClassBalanced,
+    CorrectAfterTraining,
     CrossEntropy,
     Focal,
     LogitAdjusted,
@@ -153,9 +154,8 @@ def test_logit_adjustment_follows_the_draws_so_that_nothing_is_corrected_twice()
 
 
 def test_correct_moves_logits_to_the_wanted_prior_or_to_any():
-    natural = build(
-        plan_with(wanted_prior="uniform", correction=bk_after()), Vectors(), batch_size=6
-    )
+    after = plan_with(wanted_prior="uniform", correction=CorrectAfterTraining())
+    natural = build(after, Vectors(), batch_size=6)
     logits = torch.randn(5, 3, dtype=torch.float64)
     prior = torch.tensor(COUNTS, dtype=torch.float64) / sum(COUNTS)
     assert torch.allclose(natural.correct(logits).softmax(1), (logits - prior.log()).softmax(1))
@@ -166,12 +166,6 @@ def test_correct_moves_logits_to_the_wanted_prior_or_to_any():
     assert torch.allclose(balanced.correct(logits).softmax(1), logits.softmax(1))
     with pytest.raises(OptionError, match="prior: expected 3 shares"):
         natural.correct(logits, [0.5, 0.5])
-
-
-def bk_after():
-    from balancekit.plan import CorrectAfterTraining
-
-    return CorrectAfterTraining()
 
 
 def test_the_bias_starts_as_the_plan_says():
