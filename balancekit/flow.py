@@ -1,13 +1,14 @@
 """Verbs that join rooms: analyze a data set by shards, resample one."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.analysis import stats_from_counts
 from balancekit.engines import Engine, ThreadEngine, merge_results
+from balancekit.errors import OptionError
 from balancekit.labels import Labels
 from balancekit.samplers.resampling import Strategy, resampled_indices
 from balancekit.sources import open_source, read
@@ -46,10 +47,13 @@ def analyze(
 
     Raises:
         DataError: the data cannot be read.
+        OptionError: `verify` is none of the four.
 
     >>> analyze(["cat"] * 9 + ["dog"]).balance.imbalance_ratio
     9.0
     """
+    if verify not in get_args(Verify):
+        raise OptionError(f"verify: expected one of {get_args(Verify)}, got {verify!r}")
     source = open_source(data, format=format, label=label, split=split)
     engine = engine or ThreadEngine()
     counts: Counts = merge_results(engine.map_shards(count_shard, source.shards()), Counts())

@@ -128,11 +128,19 @@ class Focal(_Choice, frozen=True, kw_only=True, tag="focal"):
     gamma: float = 2.0
     class_weights: tuple[float, ...] | None = None
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.gamma < np.inf:
+            raise ValueError(f"gamma: expected a number ≥ 0, got {self.gamma}")
+
 
 class ClassBalanced(_Choice, frozen=True, kw_only=True, tag="class-balanced"):
     """Cross-entropy weighted by the effective number of samples."""
 
     beta: float = 0.999
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.beta < 1:
+            raise ValueError(f"beta: expected a number in [0, 1), got {self.beta}")
 
 
 class LogitAdjusted(_Choice, frozen=True, kw_only=True, tag="logit-adjusted"):
@@ -143,6 +151,10 @@ class LogitAdjusted(_Choice, frozen=True, kw_only=True, tag="logit-adjusted"):
     """
 
     tau: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.tau):
+            raise ValueError(f"tau: expected a finite number, got {self.tau}")
 
 
 class WeightedBce(_Choice, frozen=True, kw_only=True, tag="weighted-bce"):
@@ -339,16 +351,19 @@ class Plan(_Part, frozen=True, kw_only=True):
         """The plan as TOML text."""
         import tomli_w
 
-        return tomli_w.dumps(_without_none(msgspec.to_builtins(self)))
+        return tomli_w.dumps(_without_none(msgspec.to_builtins(self, enc_hook=_from_numpy)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan as TOML, complete or not at all."""
-        target = Path(path)
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=target.parent, suffix=".toml", delete=False
-        ) as file:
-            file.write(self.to_toml())
-        Path(file.name).replace(target)
+        target, content = Path(path), self.to_toml().encode()
+        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".toml", delete=False) as file:
+            try:
+                file.write(content)
+                file.close()
+                Path(file.name).replace(target)
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Plan":
@@ -401,13 +416,16 @@ def plan_problems(plan: Plan) -> list[str]:
         problems.append("data.class_counts: expected counts ≥ 0, one above 0")
     for name in ("class_weights", "pos_weight"):
         given = getattr(plan.loss, name, None)
-        if given is not None and (len(given) != n_classes or min(given) <= 0):
+        if given is not None and (
+            len(given) != n_classes or not all(0 < weight < np.inf for weight in given)
+        ):
             problems.append(
                 f"loss.{name}: expected {n_classes} numbers above 0, one a class, got {given[:5]}"
             )
     if isinstance(plan.wanted_prior, tuple):
         wanted = np.array(plan.wanted_prior)
-        if wanted.shape != (n_classes,) or wanted.min() <= 0 or abs(wanted.sum() - 1) > 1e-6:
+        # As "not all right": every comparison with NaN is false.
+        if wanted.shape != (n_classes,) or not (all(wanted > 0) and abs(wanted.sum() - 1) < 1e-6):
             problems.append(
                 f"wanted_prior: expected {n_classes} shares above 0 that sum to 1, "
                 f"got {plan.wanted_prior[:5]}"
@@ -446,6 +464,12 @@ def _correction_problems(plan: Plan) -> list[str]:
 def _few(values: tuple[object, ...]) -> str:
     shown = ", ".join(map(str, values[:6]))
     return f"[{shown}, … {len(values)} in all]" if len(values) > 6 else f"[{shown}]"
+
+
+def _from_numpy(value: Any) -> Any:
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise NotImplementedError
 
 
 def _without_none(value: Any) -> Any:

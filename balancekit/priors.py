@@ -85,11 +85,11 @@ def correction_strength(trained_on: ArrayLike, believed: ArrayLike, wanted: Arra
     >>> correction_strength([0.9, 0.1], [0.1, 0.9], [0.5, 0.5])  # reversed
     2.0
     """
-    start = np.log(np.asarray(trained_on, np.float64))
-    made = _centred(np.log(np.asarray(believed, np.float64)) - start)
-    asked = _centred(np.log(np.asarray(wanted, np.float64)) - start)
-    if made.shape != asked.shape:
-        raise OptionError(f"priors: expected equal shapes, got {made.shape} and {asked.shape}")
+    logs = [np.log(np.asarray(prior, np.float64)) for prior in (trained_on, believed, wanted)]
+    if len({log.shape for log in logs}) > 1:
+        shapes = ", ".join(str(log.shape) for log in logs)
+        raise OptionError(f"priors: expected equal shapes, got {shapes}")
+    made, asked = _centred(logs[1] - logs[0]), _centred(logs[2] - logs[0])
     if float(asked @ asked) < 1e-12:
         return 1.0 + float(np.abs(made).max())
     return round(float(made @ asked / (asked @ asked)), 9)

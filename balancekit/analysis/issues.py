@@ -90,9 +90,7 @@ def find_issues(counts: Counts, counts_by_class: Mapping[str, int]) -> tuple[Iss
     return tuple(sorted(issues, key=lambda issue: (SEVERITIES.index(issue.severity), issue.code)))
 
 
-def _issue(
-    code: str, severity: Severity, title: str, what_to_do: str, problem: Problem
-) -> Issue:
+def _issue(code: str, severity: Severity, title: str, what_to_do: str, problem: Problem) -> Issue:
     return Issue(
         code=code,
         severity=severity,

@@ -4,59 +4,74 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from balancekit.cli.output import output_console, progress_bar, write_json
+from balancekit.cli.options import Data, Format, JsonTarget, Label, Split
+from balancekit.cli.output import (
+    check_target,
+    output_console,
+    progress_bar,
+    shell_command,
+    write_json,
+)
 from balancekit.stats import Stats
 
-__all__ = ["analyze", "analyze_with_progress"]
+__all__ = ["analyze", "analyze_with_progress", "can_recommend"]
+
+Verify = Annotated[
+    Literal["auto", "none", "header", "decode"],
+    Parameter(
+        help="How closely pictures are looked at: decode finds truncated ones; auto decodes up "
+        "to 10,000 pictures, and none beyond."
+    ),
+]
+Strict = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        show_default=False,
+        help="Leave with exit code 3 if files or rows had to be skipped.",
+    ),
+]
 
 SKIPPED_CODES = ("BK201", "BK202", "BK203")
 
 
 def analyze(
-    data: str,
+    data: Data,
     /,
     *,
-    label: str | None = None,
-    split: str | None = None,
-    format: Literal["auto", "image-folder", "csv"] = "auto",  # noqa: A002
-    verify: Literal["auto", "none", "header", "decode"] = "auto",
-    json: str | None = None,
-    strict: Annotated[bool, Parameter(negative="")] = False,
+    label: Label = None,
+    split: Split = None,
+    format: Format = "auto",  # noqa: A002
+    verify: Verify = "auto",
+    json: JsonTarget = None,
+    strict: Strict = False,
 ) -> int:
-    """What is in a data set: class histogram, imbalance measures, issues and what to do.
-
-    Examples:
-
-        balancekit analyze data/                     # data/cat/1.jpg, data/dog/2.jpg …
-
-        balancekit analyze labels.csv --label species
-
-        balancekit analyze data/ --json analysis.json
-
-    Args:
-        data: folder of class folders of pictures, or CSV or TSV file with a header.
-        label: label column of a table; found by its name if not given.
-        split: split to analyze, where class folders lie in split folders; train if not given.
-        format: of the data, where it should not be told from the path.
-        verify: how closely pictures are looked at: decode finds truncated ones; auto decodes
-            up to 10,000 pictures and none beyond.
-        json: write the analysis as JSON, to FILE (ending in .json) or, without FILE, to
-            stdout instead of the report.
-        strict: leave with exit code 3 if files or rows had to be skipped.
-    """
-    stats = analyze_with_progress(
-        data, label=label, split=split, format=format, verify=verify
-    )
+    """What is in a data set: class histogram, imbalance measures, issues and what to do."""
+    check_target("--json", json)
+    stats = analyze_with_progress(data, label=label, split=split, format=format, verify=verify)
     if json is not None:
         write_json(stats.to_json(), json)
     if json != "-":
-        from balancekit.report import show_stats
-
-        console = output_console()
-        show_stats(stats, console)
-        console.print(f"\nNext: [bold]balancekit recommend {_shell(data)}{_options(label, split)}[/]")
+        given = {"label": label, "split": split, "format": None if format == "auto" else format}
+        _show(stats, shell_command("balancekit", "recommend", data, **given))
     skipped = any(issue.code in SKIPPED_CODES for issue in stats.issues)
     return 3 if strict and skipped else 0
+
+
+def _show(stats: Stats, next_command: str) -> None:
+    from balancekit.report import show_stats
+    from balancekit.report.terminal.layout import say_verbatim
+
+    console = output_console()
+    show_stats(stats, console)
+    if can_recommend(stats):
+        console.print("\nNext:")
+        say_verbatim(console, [next_command])
+
+
+def can_recommend(stats: Stats) -> bool:
+    """Whether there are classes to tell apart."""
+    return sum(count > 0 for count in stats.class_counts) > 1
 
 
 def analyze_with_progress(
@@ -64,30 +79,23 @@ def analyze_with_progress(
     *,
     label: str | None,
     split: str | None,
-    format: Literal["auto", "image-folder", "csv"],  # noqa: A002
-    verify: Literal["auto", "none", "header", "decode"],
+    format: Format,  # noqa: A002
+    verify: Verify,
 ) -> Stats:
-    """Stats of a path, with progress while pictures are checked."""
+    """Stats of a path, with progress while it is counted and pictures are checked."""
     from balancekit import flow
 
     with progress_bar() as progress:
-        bar = progress.add_task("checking pictures", total=None)
+        bar = progress.add_task("counting", total=None)
+
+        def on_progress(n_pictures: int) -> None:
+            progress.update(bar, advance=n_pictures, description="checking pictures")
+
         return flow.analyze(
             data,
             label=label,
             split=split,
             format=format,
             verify=verify,
-            on_progress=lambda n: progress.advance(bar, n),
+            on_progress=on_progress,
         )
-
-
-def _shell(word: str) -> str:
-    import shlex
-
-    return shlex.quote(word)
-
-
-def _options(label: str | None, split: str | None) -> str:
-    given = {"--label": label, "--split": split}
-    return "".join(f" {name} {_shell(value)}" for name, value in given.items() if value)

@@ -1,11 +1,14 @@
 """`balancekit demo`: the main job, on real data, with the verbs that a user calls."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from cyclopts import Parameter
 
 from balancekit.cli.output import output_console, progress_bar, write_whole
 from balancekit.cli.recommend import operation_names_of
@@ -21,10 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["demo"]
 
+Folder = Annotated[
+    str, Parameter(help="Where the pictures, the analysis, the plan and the page are written.")
+]
+
 RATIO, LARGEST, TEST_SHARE = 50, 100, 0.4
 SIZE_PX = 32
 BATCH_SIZE, EPOCHS, SEEDS = 50, 40, 3
-MARK = "made by balancekit demo"
+MARK = b"made by balancekit demo\n"
 COMMANDS = (
     "balancekit analyze DATA",
     "balancekit recommend DATA -o plan.toml",
@@ -32,14 +39,11 @@ COMMANDS = (
 )
 
 
-def demo(*, folder: str = "balancekit-demo") -> int:
+def demo(*, folder: Folder = "balancekit-demo") -> int:
     """The whole way on handwritten digits made long-tailed, in under 90 seconds, offline.
 
     Reads, analyzes, recommends, previews, builds, and trains a small network with plain
     cross-entropy and with the plan, three seeds each; all figures are computed in the run.
-
-    Args:
-        folder: where the pictures, the analysis, the plan and the page are written.
     """
     _require("torch", "sklearn", "cv2")
     import balancekit as bk
@@ -57,7 +61,7 @@ def demo(*, folder: str = "balancekit-demo") -> int:
 
     _heading(console, 2, "Recommend", "plan = balancekit.recommend(stats)")
     plan = bk.recommend(stats)
-    plan.save(home / "plan.toml")
+    write_whole(plan.to_toml().encode(), home / "plan.toml")
     operations = operation_names_of(plan)
     show_plan(plan, console, operations)
 
@@ -81,7 +85,15 @@ def demo(*, folder: str = "balancekit-demo") -> int:
     comparison = train_both(plans, labels, bk.read(str(digits), split="test"))
     show_comparison(comparison, console)
 
-    _write_page(home / "report.html", stats, plan, exposure, comparison, labels, operations)
+    _write_page(
+        home / "report.html",
+        stats,
+        plan,
+        exposure,
+        comparison,
+        labels=labels,
+        operations=operations,
+    )
     _say_where(console, home, time.perf_counter() - began)
     return 0
 
@@ -93,13 +105,7 @@ def write_digits(home: Path) -> Path:
 
     from balancekit import Labels, MakeImbalanced, resample, stratified_split
 
-    if home.exists() and not (home / "README.txt").is_file() and any(home.iterdir()):
-        raise DataError(
-            f"{home}: expected an empty folder or one of an earlier demo, got other files. "
-            "Name another with --folder."
-        )
-    home.mkdir(parents=True, exist_ok=True)
-    write_whole(f"{MARK}\n".encode(), home / "README.txt")
+    _claim(home)
     bunch = load_digits()
     labels = Labels(class_ids=bunch.target, class_names=tuple("0123456789"))
     rest, test = stratified_split(labels, TEST_SHARE, seed=0)
@@ -115,13 +121,26 @@ def write_digits(home: Path) -> Path:
     return home / "digits"
 
 
+def _claim(home: Path) -> None:
+    """Make the folder, or take over that of an earlier demo, and nobody else's."""
+    mark = home / "README.txt"
+    ours = mark.is_file() and mark.read_bytes() == MARK
+    if home.exists() and not ours and (not home.is_dir() or any(home.iterdir())):
+        raise DataError(
+            f"{home}: expected an empty folder or one of an earlier demo, got other files. "
+            "Name another with --folder."
+        )
+    home.mkdir(parents=True, exist_ok=True)
+    write_whole(MARK, mark)
+
+
 def train_both(plans: "dict[str, Plan]", train: "Labels", test: "Labels") -> "Comparison":
     """Results of all plans, with a progress bar over all runs."""
     from balancekit import PictureDataset, compare
 
     dataset, validation = PictureDataset(train, mode="L"), PictureDataset(test, mode="L")
     n_batches = -(-len(train) // BATCH_SIZE)
-    with progress_bar() as progress:
+    with _one_thread(), progress_bar() as progress:
         bar = progress.add_task("training", total=len(plans) * SEEDS * EPOCHS * n_batches)
         return compare(
             _Cached(dataset),
@@ -134,6 +153,19 @@ def train_both(plans: "dict[str, Plan]", train: "Labels", test: "Labels") -> "Co
             learning_rate=3e-3,
             on_step=lambda _: progress.advance(bar),
         )
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """One thread of torch: more wait for one another over so small a network."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 class _Cached:
@@ -171,6 +203,7 @@ def _write_page(
     plan: "Plan",
     exposure: Any,
     comparison: "Comparison",
+    *,
     labels: "Labels",
     operations: list[str],
 ) -> None:
@@ -181,9 +214,9 @@ def _write_page(
         stats,
         plan,
         exposure,
-        comparison,
-        _pictures(plan, labels, operations),
-        how_made=f"made by `balancekit demo` of scikit-learn's digits, imbalance ratio {RATIO}",
+        comparison=comparison,
+        pictures=_pictures(plan, labels, operations),
+        how_made=f"made by balancekit demo of scikit-learn's digits, imbalance ratio {RATIO}",
         next_commands=COMMANDS,
     )
     write_whole(page.encode(), target)
@@ -206,24 +239,29 @@ def _pictures(plan: "Plan", labels: "Labels", operations: list[str]) -> "Picture
 
 
 def _heading(console: "Console", number: int, title: str, call: str) -> None:
+    from balancekit.report.terminal.layout import say_verbatim
+
     console.print()
     console.rule(f"[bold]{number} {title}", align="left")
-    console.print(f"  {call}", style="dim", markup=False)
+    say_verbatim(console, [call], "dim")
+    console.print()
 
 
 def _say_where(console: "Console", home: Path, seconds: float) -> None:
+    from balancekit.report.terminal.layout import say, say_verbatim
+
     console.print()
     console.rule(f"[bold]Done in {seconds:.0f} s", align="left")
+    say(console, f"Written in {home}:", indent=0)
     for name, what in (
-        ("digits/", "the pictures, an image folder"),
+        ("report.html", "all of the above as one page: open it in a browser"),
+        ("plan.toml", "the plan: edit it, and load it with balancekit.Plan.load"),
         ("analysis.json", "what analyze found"),
-        ("plan.toml", "the plan; edit it, and load it with balancekit.Plan.load"),
-        ("report.html", "all of the above as one page, to open in a browser"),
+        ("digits/", "the pictures, an image folder"),
     ):
-        console.print(f"  {(home / name)!s:<34}{what}", markup=False)
-    console.print("\nOn your own data (a folder of class folders, or a CSV file):")
-    for command in COMMANDS:
-        console.print(f"  {command}", style="bold", markup=False)
+        say(console, what, first=f"  {name}", indent=17)
+    console.print("\nOn your own data, a folder of class folders or a CSV file:")
+    say_verbatim(console, COMMANDS)
 
 
 def _require(*modules: str) -> None:

@@ -1,34 +1,45 @@
 """Where commands write: consoles, JSON to a file or stdout, and progress on a terminal."""
 
 import os
+import shlex
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from balancekit.errors import OptionError
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
 __all__ = [
+    "check_target",
     "error_console",
     "output_console",
     "progress_bar",
+    "shell_command",
     "split_json_option",
     "write_json",
     "write_whole",
 ]
 
 STDOUT = "-"
+COLUMNS_WITHOUT_TERMINAL = 100
 
 
 def output_console() -> "Console":
-    """The console for results; 100 columns where there is no terminal."""
+    """The console for results; as wide as COLUMNS says, or 100, where there is no terminal."""
     from rich.console import Console
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else _columns())
+    class OutputConsole(Console):
+        def on_broken_pipe(self) -> None:
+            # A reader that leaves early, such as `head`, changes nothing of the outcome.
+            self.quiet = True
+            _discard_stdout()
+
+    return OutputConsole(highlight=False, width=None if sys.stdout.isatty() else _columns())
 
 
 def error_console() -> "Console":
@@ -40,7 +51,24 @@ def error_console() -> "Console":
 
 def _columns() -> int:
     given = os.environ.get("COLUMNS", "")
-    return int(given) if given.isdecimal() and int(given) > 0 else 100
+    return int(given) if given.isdecimal() and int(given) > 0 else COLUMNS_WITHOUT_TERMINAL
+
+
+def _discard_stdout() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def shell_command(*words: str, **options: str | None) -> str:
+    """A command to copy, quoted for the shell; options that are None are left out.
+
+    >>> shell_command("balancekit", "analyze", "my data/", label="Species")
+    "balancekit analyze 'my data/' --label Species"
+    """
+    command = list(words)
+    for name, value in options.items():
+        if value is not None:
+            command += [f"--{name.replace('_', '-')}", value]
+    return shlex.join(command)
 
 
 def split_json_option(arguments: Sequence[str]) -> list[str]:
@@ -66,31 +94,61 @@ def split_json_option(arguments: Sequence[str]) -> list[str]:
     return [*words[:place], f"--json={STDOUT}", *words[place + 1 :]]
 
 
+def check_target(option: str, target: str | None) -> None:
+    """Refuse a file that cannot be written, before the work and not after it.
+
+    Raises:
+        OptionError: the file's folder is missing, or the file is itself a folder.
+    """
+    if target is None or target == STDOUT:
+        return
+    path = Path(target)
+    if path.is_dir():
+        raise OptionError(f"{option} {target}: expected the name of a file, got a folder.")
+    if not path.parent.is_dir():
+        raise OptionError(
+            f"{option} {target}: expected a file in an existing folder, got no folder "
+            f"{path.parent}. Make it with {shell_command('mkdir', '-p', str(path.parent))}"
+        )
+
+
 def write_json(content: bytes, target: str) -> None:
     """Write JSON to a file, or to stdout for "-"."""
-    if target == STDOUT:
-        sys.stdout.write(content.decode() + "\n")
-    else:
+    if target != STDOUT:
         write_whole(content + b"\n", Path(target))
+        return
+    try:
+        sys.stdout.buffer.write(content + b"\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
 
 
 def write_whole(content: bytes, target: Path) -> None:
     """Write a file, complete or not at all."""
-    with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-        try:
-            file.write(content)
-            file.close()
-            Path(file.name).replace(target)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+    place = target.resolve()
+    if place.exists() and not place.is_file():
+        place.write_bytes(content)  # a device or a pipe: nothing can be moved into its place
+        return
+    unfinished = place.with_name(f".{place.name}.{os.getpid()}")
+    try:
+        unfinished.write_bytes(content)
+        unfinished.replace(place)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
 def progress_bar() -> Iterator["Progress"]:
     """Progress on stderr, only where that is a terminal, gone when done."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-    from rich.progress import TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     with Progress(
         TextColumn("{task.description}"),

@@ -3,50 +3,49 @@
 from typing import Annotated
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
-from balancekit.cli.output import output_console, write_json
+from balancekit.cli.options import Data, Format, JsonTarget, Label, Split
+from balancekit.cli.output import check_target, output_console, write_json
 
 __all__ = ["preview"]
 
+BatchSize = Annotated[
+    int,
+    Parameter(validator=Number(gte=1), help="Draws in a batch, of all processes together."),
+]
+Epochs = Annotated[int, Parameter(validator=Number(gte=1), help="How many to count.")]
+AllowOtherData = Annotated[
+    bool,
+    Parameter(negative="", show_default=False, help="Accept data that the plan was not made for."),
+]
+
 
 def preview(
-    plan: str,
-    data: str,
+    plan: Annotated[str, Parameter(help="TOML file written by recommend -o.")],
+    data: Data,
     /,
     *,
-    batch_size: int = 64,
-    epochs: int = 1,
-    label: str | None = None,
-    split: str | None = None,
-    allow_other_data: Annotated[bool, Parameter(negative="")] = False,
-    json: str | None = None,
+    batch_size: BatchSize = 64,
+    epochs: Epochs = 1,
+    label: Label = None,
+    split: Split = None,
+    format: Format = "auto",  # noqa: A002
+    allow_other_data: AllowOtherData = False,
+    json: JsonTarget = None,
 ) -> int:
-    """What training will see under a plan: draws, repeats, batches, the prior believed in.
-
-    Example:
-
-        balancekit preview plan.toml data/ --batch-size 64 --epochs 10
-
-    Args:
-        plan: TOML file of `balancekit recommend -o`.
-        data: the data set that it is for, as for analyze.
-        batch_size: draws a batch, of all processes together.
-        epochs: how many to count.
-        label: label column of a table.
-        split: split to read.
-        allow_other_data: accept data that the plan was not made for.
-        json: write the result as JSON, to FILE (ending in .json) or, without FILE, to stdout
-            instead of the report.
-    """
+    """What training will see under a plan: draws, repeats, batches, the prior it learns."""
     import msgspec
 
     from balancekit import exposure
+    from balancekit.cli.recommend import build_lines
     from balancekit.plan import Plan
     from balancekit.sources import read
 
+    check_target("--json", json)
     seen = exposure.preview(
         Plan.load(plan),
-        read(data, label=label, split=split),
+        read(data, label=label, split=split, format=format),
         batch_size=batch_size,
         epochs=epochs,
         allow_other_data=allow_other_data,
@@ -55,6 +54,10 @@ def preview(
         write_json(msgspec.json.format(msgspec.json.encode(seen), indent=2), json)
     if json != "-":
         from balancekit.report import show_exposure
+        from balancekit.report.terminal.layout import say_verbatim
 
-        show_exposure(seen, output_console())
+        console = output_console()
+        show_exposure(seen, console)
+        console.print("\nIn your code:")
+        say_verbatim(console, build_lines(plan, batch_size))
     return 0

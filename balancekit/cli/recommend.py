@@ -1,68 +1,81 @@
 """`balancekit recommend`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from balancekit.cli.analyze import analyze_with_progress
-from balancekit.cli.output import output_console, write_json
+from balancekit.cli.options import Format, JsonTarget, Label, Seed, Split
+from balancekit.cli.output import (
+    check_target,
+    output_console,
+    shell_command,
+    write_json,
+    write_whole,
+)
 from balancekit.stats import Stats
 
 if TYPE_CHECKING:
     from balancekit.plan import Plan
 
-__all__ = ["operation_names_of", "recommend"]
+__all__ = ["build_lines", "operation_names_of", "recommend"]
+
+Objective = Annotated[
+    Literal["balanced_accuracy", "accuracy"],
+    Parameter(help="What the model should be good at."),
+]
+DeployedPrior = Annotated[
+    Literal["training", "uniform"] | None,
+    Parameter(
+        help="How frequent the classes will be in use; if not given, uniform for balanced "
+        "accuracy and that of training for accuracy."
+    ),
+]
+PictureTask = Annotated[
+    str | None,
+    Parameter(
+        metavar="TASK",
+        help="What the pictures show, for augmentation: natural, digits, industrial, aerial, "
+        "xray, documents, faces …; told from the class names if not given.",
+    ),
+]
+Output = Annotated[
+    str | None,
+    Parameter(alias="-o", metavar="FILE", help="Write the plan to this TOML file."),
+]
+
+MOST_COUNTS = 12
+"""Classes up to which a line of code holds their counts."""
 
 
 def recommend(
-    data: str,
+    data: Annotated[
+        str, Parameter(help="Data as for analyze, or what analyze --json FILE has written.")
+    ],
     /,
     *,
-    objective: Literal["balanced_accuracy", "accuracy"] = "balanced_accuracy",
-    deployed_prior: Literal["training", "uniform"] | None = None,
-    picture_task: str | None = None,
-    label: str | None = None,
-    split: str | None = None,
-    format: Literal["auto", "image-folder", "csv"] = "auto",  # noqa: A002
-    seed: int = 0,
-    output: Annotated[str | None, Parameter(alias="-o")] = None,
-    json: str | None = None,
+    objective: Objective = "balanced_accuracy",
+    deployed_prior: DeployedPrior = None,
+    picture_task: PictureTask = None,
+    label: Label = None,
+    split: Split = None,
+    format: Format = "auto",  # noqa: A002
+    seed: Seed = 0,
+    output: Output = None,
+    json: JsonTarget = None,
 ) -> int:
-    """A plan for a data set: sampler, loss and its weights, augmentation, each with its reason.
-
-    Examples:
-
-        balancekit recommend data/ -o plan.toml
-
-        balancekit recommend analysis.json --objective accuracy
-
-        balancekit recommend data/ --picture-task industrial
-
-    Args:
-        data: data set, as for analyze, or an analysis written by `analyze --json FILE`.
-        objective: what the model should be good at.
-        deployed_prior: how frequent the classes will be in use; the objective's own if not
-            given: uniform for balanced accuracy, that of training for accuracy.
-        picture_task: what the pictures show, for augmentation: natural, digits, industrial,
-            aerial, xray …
-        label: label column of a table.
-        split: split to read.
-        format: of the data, where it should not be told from the path.
-        seed: of everything that is drawn under the plan.
-        output: write the plan to this TOML file.
-        json: write the plan as JSON, to FILE (ending in .json) or, without FILE, to stdout
-            instead of the report.
-    """
+    """A plan for a data set: sampler, loss and its weights, augmentation, each with its reason."""
     import msgspec
 
     from balancekit import recommender
 
+    check_target("-o", output)
+    check_target("--json", json)
     if data.endswith(".json"):
         stats = Stats.load(data)
     else:
-        stats = analyze_with_progress(
-            data, label=label, split=split, format=format, verify="auto"
-        )
+        stats = analyze_with_progress(data, label=label, split=split, format=format, verify="auto")
     plan = recommender.recommend(
         stats,
         objective=objective,
@@ -72,49 +85,83 @@ def recommend(
     )
     operations = operation_names_of(plan)
     if output is not None:
-        plan.save(output)
+        write_whole(plan.to_toml().encode(), Path(output))
     if json is not None:
         write_json(msgspec.json.format(msgspec.json.encode(plan), indent=2), json)
     if json != "-":
-        _show(plan, operations, data, output)
+        _show(plan, operations, output)
+        read_by = {"label": label, "split": split, "format": _unless(format, "auto")}
+        chosen_by = {
+            "objective": _unless(objective, "balanced_accuracy"),
+            "deployed_prior": deployed_prior,
+            "picture_task": picture_task,
+            "seed": _unless(str(seed), "0"),
+        }
+        _say_next(data, output, read_by, chosen_by)
     return 0
 
 
-def _show(plan: "Plan", operations: list[str], data: str, output: str | None) -> None:
+def _show(plan: "Plan", operations: list[str], output: str | None) -> None:
     from balancekit.report import show_plan
+    from balancekit.report.terminal.layout import say_verbatim
 
     console = output_console()
     show_plan(plan, console, operations)
-    console.print("\nIn your code:", style="bold")
-    for line in code_lines(plan, output or "plan.toml"):
-        console.print(f"  {line}", markup=False)
+    console.print("\nIn your code:")
+    say_verbatim(console, [*build_lines(output or "plan.toml"), *part_lines(plan)], "")
+
+
+def _unless(value: str, default: str) -> str | None:
+    return None if value == default else value
+
+
+def _say_next(
+    data: str,
+    output: str | None,
+    read_by: dict[str, str | None],
+    chosen_by: dict[str, str | None],
+) -> None:
+    """Name the next command, with the options of this one that it needs."""
+    from rich.text import Text
+
+    from balancekit.report.terminal.layout import say_verbatim
+
+    console = output_console()
     if output is None:
-        console.print(f"\nNext: [bold]balancekit recommend {data} -o plan.toml[/]")
-    elif not data.endswith(".json"):
-        console.print(f"\nWritten: {output}. Next: [bold]balancekit preview {output} {data}[/]")
+        console.print("\nNext:")
+        command = shell_command("balancekit", "recommend", data, **read_by, **chosen_by)
+        say_verbatim(console, [f"{command} -o plan.toml"])
+        return
+    console.print(Text(f"\nWritten: {output}"), soft_wrap=True)
+    if not data.endswith(".json"):
+        console.print("Next:")
+        say_verbatim(console, [shell_command("balancekit", "preview", output, data, **read_by)])
 
 
-def code_lines(plan: "Plan", path: str) -> list[str]:
-    """Lines of Python that use a plan: whole, or its sampler and loss alone."""
-    from balancekit.plan import ClassBalanced, LogitAdjusted, Natural
+def build_lines(path: str, batch_size: int = 64) -> list[str]:
+    """Lines of Python that make a pipeline of a plan."""
+    return [
+        f"plan = balancekit.Plan.load({path!r})",
+        f"pipeline = balancekit.build(plan, dataset, batch_size={batch_size})",
+        "# then pipeline.loader, pipeline.criterion, pipeline.correct(logits)",
+    ]
+
+
+def part_lines(plan: "Plan") -> list[str]:
+    """Lines of Python that use the sampler or the loss of a plan alone."""
+    from balancekit.plan import ClassBalanced, LogitAdjusted, Uniform
 
     counts = list(plan.data.class_counts)
-    shown = str(counts) if len(counts) <= 12 else "class_counts"
-    if isinstance(plan.loss, LogitAdjusted):
-        loss = f"balancekit.LogitAdjustedLoss.from_counts({shown})"
-    elif isinstance(plan.loss, ClassBalanced):
-        loss = f"balancekit.ClassBalancedLoss.from_counts({shown}, beta={plan.loss.beta})"
-    else:
-        loss = "pipeline.criterion"
-    lines = [
-        f'pipeline = balancekit.build(balancekit.Plan.load("{path}"), dataset, batch_size=64)',
-        "# pipeline.loader, pipeline.criterion, pipeline.correct(logits); or one part alone:",
-    ]
-    if not isinstance(plan.sampling, Natural):
+    shown = str(counts) if len(counts) <= MOST_COUNTS else "class_counts"
+    lines = []
+    if isinstance(plan.sampling, Uniform):
         lines.append("batch_sampler = balancekit.BalancedBatchSampler(labels, batch_size=64)")
-    if loss != "pipeline.criterion":
-        lines.append(f"criterion = {loss}")
-    return lines if len(lines) > 2 else [lines[0], "# pipeline.loader, .criterion, .correct(logits)"]
+    if isinstance(plan.loss, LogitAdjusted):
+        lines.append(f"criterion = balancekit.LogitAdjustedLoss.from_counts({shown})")
+    if isinstance(plan.loss, ClassBalanced):
+        beta = plan.loss.beta
+        lines.append(f"criterion = balancekit.ClassBalancedLoss.from_counts({shown}, beta={beta})")
+    return ["# or one part alone, in a loop of your own:", *lines] if lines else []
 
 
 def operation_names_of(plan: "Plan") -> list[str]:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.errors import DataError
+from balancekit.errors import DataError, OptionError
 
 __all__ = ["UNLABELLED", "Labels", "Media", "SampleIds", "SampleKey", "Task"]
 
@@ -32,7 +33,7 @@ class SampleKey(NamedTuple):
     """
 
     epoch: int
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which a key has no use for
     repeat: int
 
 
@@ -76,9 +77,7 @@ class SampleIds(Sequence[str]):
     @classmethod
     def from_arrays(cls, block, ends, prefix) -> "SampleIds":  # type: ignore[no-untyped-def]
         """Ids from the arrays of `to_arrays`."""
-        return cls(
-            block.tobytes(), ends, prefix.tobytes().decode("utf-8", "surrogateescape")
-        )
+        return cls(block.tobytes(), ends, prefix.tobytes().decode("utf-8", "surrogateescape"))
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -116,7 +115,9 @@ class Labels:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_ids", as_class_ids(self.class_ids))
-        object.__setattr__(self, "class_names", tuple(map(str, self.class_names)))
+        names = (str(name).encode("utf-8", "backslashreplace") for name in self.class_names)
+        # Names go into JSON and TOML, which cannot hold the stray bytes of file names.
+        object.__setattr__(self, "class_names", tuple(name.decode() for name in names))
         for name, dtype in (("offsets", np.int64), ("sizes", np.float64), ("values", np.float64)):
             given = getattr(self, name)
             if given is not None:
@@ -176,8 +177,18 @@ class Labels:
         return self.class_ids
 
     def take(self, indices: Sequence[int] | NDArray[np.integer]) -> "Labels":
-        """Labels of a part: sample i of the result is sample `indices[i]` of this one."""
-        chosen = np.asarray(indices, np.int64)
+        """Labels of a part: sample i of the result is sample `indices[i]` of this one.
+
+        Raises:
+            OptionError: the indices are no integers, such as a mask of True and False.
+        """
+        given = np.asarray(indices)
+        if given.size and not np.issubdtype(given.dtype, np.integer):
+            raise OptionError(
+                f"indices: expected integers, got {given.dtype}. "
+                "For a mask, give np.flatnonzero(mask)."
+            )
+        chosen = given.astype(np.int64)
         ids = None
         if self.sample_ids is not None:
             ids = SampleIds.from_names([self.sample_ids[int(i)] for i in chosen])
@@ -234,8 +245,8 @@ class Labels:
             DataError: the file is missing or was not written by `save`.
         """
         try:
-            with np.load(path, allow_pickle=False) as file:
-                arrays = {name: file[name] for name in file.files}
+            with Path(path).open("rb") as file, np.lib.npyio.NpzFile(file) as kept:
+                arrays = {name: kept[name] for name in kept.files}
             names = SampleIds(arrays["name_block"].tobytes(), arrays["name_ends"])
             media = get_args(Media)[int(arrays["media"])]
             ids = None
@@ -252,7 +263,7 @@ class Labels:
                 sample_ids=ids,
                 media=media,
             )
-        except (OSError, ValueError, KeyError, IndexError) as error:
+        except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile) as error:
             raise DataError(
                 f"{path}: expected labels written by Labels.save, got {error!r}"
             ) from None
@@ -270,8 +281,9 @@ def as_class_ids(values: object) -> NDArray[np.int32]:
             f"labels: expected integer class ids, got {array.dtype}. "
             "For names, use Labels.from_names."
         )
-    if int(array.max()) > np.iinfo(np.int32).max:
-        raise DataError(f"labels: class id {int(array.max())} does not fit 31 bits")
+    for extreme in (int(array.min()), int(array.max())):
+        if not -(2**31) <= extreme < 2**31:
+            raise DataError(f"labels: class id {extreme} does not fit 32 bits")
     return array.astype(np.int32, copy=False)
 
 
@@ -305,12 +317,13 @@ def labels_problems(labels: Labels) -> list[str]:
 
 
 def is_missing(name: object) -> bool:
-    """Whether a label stands for none: None, NaN, NaT or empty text.
+    """Whether a label stands for none: None, NaN, NaT, pandas' NA or empty text.
 
     >>> [is_missing(value) for value in (None, float("nan"), "", "nan", 0)]
     [True, True, True, False, False]
     """
-    return name is None or name == "" or name != name
+    # NA is neither equal to itself nor different, and has no truth.
+    return name is None or type(name).__name__ == "NAType" or name == "" or name != name
 
 
 def class_name_of(label: object) -> str:
@@ -319,6 +332,8 @@ def class_name_of(label: object) -> str:
     >>> class_name_of(1.0), class_name_of("1.0"), class_name_of(True), class_name_of(2.5)
     ('1', '1.0', 'True', '2.5')
     """
+    if isinstance(label, bytes):
+        return label.decode("utf-8", "backslashreplace")
     if isinstance(label, float | np.floating) and float(label).is_integer():
         return str(int(label))
     return str(label)

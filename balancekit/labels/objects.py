@@ -4,14 +4,15 @@ Data sets are recognised by the attributes that they have, never by import, and 
 their samples is loaded.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import DataError
-from balancekit.labels.labels import UNLABELLED, Labels
+from balancekit.labels.labels import UNLABELLED, Labels, as_class_ids
 
 __all__ = ["labels_of"]
 
@@ -22,6 +23,10 @@ IGNORED_IDS = (-1, -100)
 
 MAX_GAP_CLASSES = 1_000_000
 """Integer labels up to here are class ids as they are; above, they are names."""
+
+CONTAINERS = (list, tuple, set, frozenset, dict)
+NO_SAMPLES = "labels: expected at least one sample, got none"
+NO_LABELS = "labels: expected at least one label, got only missing ones"
 
 
 def labels_of(data: object, label: str | None = None) -> Labels:
@@ -51,18 +56,35 @@ def labels_of(data: object, label: str | None = None) -> Labels:
 
 
 def _labels_of_sequence(data: Sequence[Any]) -> Labels:
-    if any(isinstance(item, list | tuple | set | frozenset | dict) for item in data[:100]):
-        raise DataError(
-            f"labels: expected one class a sample, got a list of {type(data[0]).__name__}. "
-            "For several classes a sample, give an array of 0 and 1, [n_samples, n_classes]."
-        )
-    plain = [item.item() if hasattr(item, "item") else item for item in data]
+    if not data:
+        raise DataError(NO_SAMPLES)
+    plain = [_plain(item) for item in data]
     if plain and all(isinstance(item, int) and not isinstance(item, bool) for item in plain):
         return _labels_of_array(np.array(plain))
-    return Labels.from_names(plain)
+    return _labels_of_names(plain)
+
+
+def _plain(item: Any) -> Any:
+    """One label of a list as a value of Python: arrays and tensors may hold one number."""
+    holds_one = math.prod(getattr(item, "shape", ())) == 1
+    if isinstance(item, CONTAINERS) or not holds_one:
+        raise DataError(
+            f"labels: expected one class a sample, got a list of {type(item).__name__}. "
+            "For several classes a sample, give an array of 0 and 1, [n_samples, n_classes]."
+        )
+    return item.item() if hasattr(item, "item") else item
+
+
+def _labels_of_names(names: Iterable[object]) -> Labels:
+    labels = Labels.from_names(list(names))
+    if not labels.class_names:
+        raise DataError(NO_LABELS)
+    return labels
 
 
 def _labels_of_array(array: NDArray[Any]) -> Labels:
+    if array.ndim and not array.size:
+        raise DataError(NO_SAMPLES)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim == 2:
@@ -71,13 +93,13 @@ def _labels_of_array(array: NDArray[Any]) -> Labels:
         raise DataError(f"labels: expected shape [n] or [n, n_classes], got {array.shape}")
     if array.dtype == np.bool_:
         return Labels.from_names([str(bool(item)) for item in array])
-    if not np.issubdtype(array.dtype, np.integer):
+    if not np.issubdtype(array.dtype, np.integer) or isinstance(array, np.ma.MaskedArray):
+        return _labels_of_names(array.tolist())
+    if set(np.unique(array)) == {-1, 1}:
         return Labels.from_names(array.tolist())
-    if not array.size:
-        raise DataError("labels: expected at least one sample, got none")
     ids = np.where(np.isin(array, IGNORED_IDS), UNLABELLED, array)
-    if set(np.unique(array)) == {-1, 1} or ids.max() >= MAX_GAP_CLASSES:
-        return Labels.from_names(array.tolist())
+    if ids.max() >= MAX_GAP_CLASSES:
+        return Labels.from_names([None if i in IGNORED_IDS else i for i in array.tolist()])
     if ids.min() < UNLABELLED:
         raise DataError(
             f"labels: expected class ids from 0, with {IGNORED_IDS} for a missing one, got "
@@ -85,8 +107,8 @@ def _labels_of_array(array: NDArray[Any]) -> Labels:
         )
     n_classes = int(ids.max()) + 1
     if n_classes == 0:
-        raise DataError("labels: expected at least one label, got only missing ones")
-    return Labels(class_ids=ids, class_names=tuple(map(str, range(n_classes))))
+        raise DataError(NO_LABELS)
+    return Labels(class_ids=as_class_ids(ids), class_names=tuple(map(str, range(n_classes))))
 
 
 def _labels_of_indicators(array: NDArray[Any]) -> Labels:
@@ -97,7 +119,7 @@ def _labels_of_indicators(array: NDArray[Any]) -> Labels:
         )
     rows, class_ids = np.nonzero(array)
     return Labels(
-        class_ids=class_ids,
+        class_ids=as_class_ids(class_ids),
         class_names=tuple(map(str, range(array.shape[1]))),
         offsets=np.searchsorted(rows, np.arange(len(array) + 1)),
     )
@@ -108,18 +130,19 @@ def _labels_of_pandas(data: Any, label: str | None) -> Labels:
         columns = list(data.columns)
         if label is None and len(columns) == 1:
             label = columns[0]
-        if label not in columns:
+        if columns.count(label) != 1:
             raise DataError(
-                f"DataFrame: expected a label column{f' {label!r}' if label else ''}, got "
+                f"DataFrame: expected one label column{f' {label!r}' if label else ''}, got "
                 f"{columns}. Name it with label='COLUMN'."
             )
         data = data[label]
-    if hasattr(data, "cat"):
-        names = tuple(map(str, data.cat.categories))
-        return Labels(class_ids=data.cat.codes.to_numpy(), class_names=names)
+    categorical = getattr(data, "cat", data)
+    if hasattr(categorical, "categories"):
+        names = tuple(map(str, categorical.categories))
+        return Labels(class_ids=np.asarray(categorical.codes), class_names=names)
     if data.dtype.kind in "iu" and not data.isna().any():
-        return _labels_of_array(data.to_numpy(np.int64))
-    return Labels.from_names([None if missing else item for item, missing in _with_na(data)])
+        return _labels_of_array(data.to_numpy(np.uint64 if data.dtype.kind == "u" else np.int64))
+    return _labels_of_names(None if missing else item for item, missing in _with_na(data))
 
 
 def _with_na(series: Any) -> Any:
@@ -137,7 +160,7 @@ def _labels_of_dataset(data: Any) -> Labels:
         return labels_of(data.tensors[-1])
     for attribute in LABEL_ATTRIBUTES:
         found = getattr(data, attribute, None)
-        if found is not None and not callable(found):
+        if found is not None and not callable(found) and _fits(found, data):
             return _named(labels_of(found), data)
     for attribute in PAIR_ATTRIBUTES:
         found = getattr(data, attribute, None)
@@ -148,6 +171,11 @@ def _labels_of_dataset(data: Any) -> Labels:
         f"{', '.join(LABEL_ATTRIBUTES + PAIR_ATTRIBUTES)}, or tensors), got none. "
         "Pass the labels themselves: a list, array or tensor, one a sample."
     )
+
+
+def _fits(found: Any, data: Any) -> bool:
+    """Whether there is one label a sample: `labels` may also be the names of the classes."""
+    return not (hasattr(data, "__len__") and hasattr(found, "__len__")) or len(found) == len(data)
 
 
 def _named(labels: Labels, data: Any) -> Labels:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from balancekit.labels import Media, Task
 from balancekit.plan import (
-    Correction,
     CorrectAfterTraining,
     CorrectInTraining,
+    Correction,
     CrossEntropy,
     LogitAdjusted,
     Loss,
@@ -99,9 +99,9 @@ RULES = (
     ),
     Rule(
         name="few-shot pictures",
-        when=lambda facts: facts.media == "pictures"
-        and facts.imbalance_ratio >= 10
-        and facts.smallest < FEW,
+        when=lambda facts: (
+            facts.media == "pictures" and facts.imbalance_ratio >= 10 and facts.smallest < FEW
+        ),
         sampling=Uniform(),
         loss=CrossEntropy(),
         correction=CorrectInTraining(),

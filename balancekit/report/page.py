@@ -12,8 +12,20 @@ from numpy.typing import NDArray
 from balancekit.exposure import Exposure
 from balancekit.plan import Plan
 from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
-from balancekit.report.words import choice_text, headline_measures, percent, verdict
-from balancekit.stats import Stats
+from balancekit.report.words import (
+    choice_text,
+    comparison_verdict,
+    examples_text,
+    headline_measures,
+    in_a_batch,
+    n_of,
+    percent,
+    plan_aim,
+    plan_verdict,
+    printable,
+    verdict,
+)
+from balancekit.stats import Issue, Stats
 
 if TYPE_CHECKING:
     from balancekit.comparison import Comparison
@@ -23,6 +35,9 @@ __all__ = ["Pictures", "render_page"]
 PARTS = ("sampling", "loss", "correction", "augmentation", "bias_init")
 MOST_ROWS = 40
 """Classes plotted; the middle of more is left out, as in the terminal."""
+
+MOST_CONFUSION_CLASSES = 40
+"""Classes up to which confusion matrices are drawn: cells of more cannot be told apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,9 +60,9 @@ def render_page(
     stats: Stats,
     plan: Plan,
     exposure: Exposure,
+    *,
     comparison: "Comparison | None" = None,
     pictures: Pictures | None = None,
-    *,
     how_made: str,
     next_commands: Sequence[str] = (),
 ) -> str:
@@ -77,12 +92,18 @@ def render_page(
         title=title,
         verdict=line,
         tone=tone,
-        stats=stats,
         measures=headline_measures(stats),
+        issues=[_issue(issue) for issue in stats.issues],
         histogram=_histogram(stats),
-        plan=plan,
+        note=_note(len(stats.class_names)),
+        counted=f"{n_of(stats.n_samples, 'sample')} in "
+        f"{n_of(len(stats.class_names), 'class', 'classes')}",
+        drawn=f"{n_of(exposure.draws_per_epoch, 'draw')} an epoch in "
+        f"{n_of(exposure.batches_per_epoch, 'batch', 'batches')} of {exposure.batch_size:,}, "
+        f"counted over {n_of(exposure.epochs, 'epoch')}",
+        plan_verdict=plan_verdict(plan),
+        plan_aim=plan_aim(plan),
         choices=[_choice(plan, part) for part in PARTS],
-        exposure=exposure,
         exposure_rows=_exposure_rows(exposure),
         draws=_draws(exposure),
         results=None if comparison is None else _results(comparison),
@@ -98,11 +119,27 @@ def _rows(counts: Sequence[int]) -> list[int]:
     return order if len(order) <= MOST_ROWS else order[: MOST_ROWS // 2] + order[-MOST_ROWS // 2 :]
 
 
+def _note(n_classes: int) -> str:
+    """What is left out of plots and tables, if anything."""
+    between = n_classes - MOST_ROWS
+    return f"The {between:,} classes between are left out." if between > 0 else ""
+
+
 def _histogram(stats: Stats) -> str:
     rows = _rows(stats.class_counts)
     names = [stats.class_names[c] for c in rows]
     counts = [stats.class_counts[c] for c in rows]
     return bar_chart(names, {"samples": counts}, "Samples of each class, the largest first")
+
+
+def _issue(issue: Issue) -> dict[str, str]:
+    return {
+        "code": issue.code,
+        "severity": issue.severity,
+        "title": f"{issue.title}: {issue.count:,}",
+        "what_to_do": issue.what_to_do,
+        "examples": examples_text(issue.examples, issue.count),
+    }
 
 
 def _draws(exposure: Exposure) -> str:
@@ -119,12 +156,12 @@ def _draws(exposure: Exposure) -> str:
 def _exposure_rows(exposure: Exposure) -> list[dict[str, str]]:
     return [
         {
-            "name": exposure.class_names[c],
+            "name": printable(exposure.class_names[c]),
             "samples": f"{exposure.samples_per_class[c]:,}",
             "draws": f"{exposure.draws_per_class[c]:,}",
             "repeats": f"{exposure.repeats_per_class[c]:.2f}",
             "seen": percent(exposure.coverage_per_class[c], 0),
-            "batch": f"{exposure.batch_low_per_class[c]}–{exposure.batch_high_per_class[c]}",
+            "batch": in_a_batch(exposure, c),
             "prior": percent(exposure.believed_prior[c]),
             "wanted": percent(exposure.wanted_prior[c]),
         }
@@ -147,13 +184,12 @@ def _results(comparison: "Comparison") -> dict[str, Any]:
     summary = comparison.summary()
     rows = _rows(comparison.train_counts)
     names = [f"{comparison.class_names[c]} ({comparison.train_counts[c]})" for c in rows]
-    recalls = {
-        arm.name: tuple(values[rows] for values in arm.recall()) for arm in comparison.arms
-    }
+    recalls = {arm.name: tuple(values[rows] for values in arm.recall()) for arm in comparison.arms}
+    few = len(comparison.class_names) <= MOST_CONFUSION_CLASSES
     return {
+        "verdict": comparison_verdict(comparison),
         "arms": [arm.name for arm in comparison.arms],
-        "n_seeds": len(comparison.seeds),
-        "epochs": comparison.epochs,
+        "runs": f"{n_of(len(comparison.seeds), 'seed')}, {n_of(comparison.epochs, 'epoch')} each",
         "metrics": {
             metric.replace("_", " "): [
                 f"{100 * summary[arm.name][metric][0]:.1f} ± "
@@ -170,14 +206,17 @@ def _results(comparison: "Comparison") -> dict[str, Any]:
         "confusions": [
             confusion_plot(arm.confusion(), comparison.class_names, f"Confusion: {arm.name}")
             for arm in comparison.arms
+            if few
         ],
     }
 
 
 def _embedded(pictures: Pictures) -> dict[str, Any]:
     return {
-        "by_class": {k: [_data_uri(p) for p in v] for k, v in pictures.by_class.items()},
-        "augmented": {k: [_data_uri(p) for p in v] for k, v in pictures.augmented.items()},
+        "by_class": {printable(k): [_data_uri(p) for p in v] for k, v in pictures.by_class.items()},
+        "augmented": {
+            printable(k): [_data_uri(p) for p in v] for k, v in pictures.augmented.items()
+        },
         "operations": pictures.operations,
     }
 

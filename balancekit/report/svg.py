@@ -9,12 +9,17 @@ from html import escape
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from balancekit.report.words import percent, shortened
+
 __all__ = ["bar_chart", "confusion_plot", "interval_plot"]
 
 COLOURS = ("var(--one, #b45309)", "var(--two, #2563eb)", "var(--three, #059669)")
 INK, FAINT = "var(--ink, #1f2937)", "var(--faint, #d1d5db)"
-ROW, LABEL, PLOT, NUMBER = 22, 150, 420, 90
-"""Sizes in px: of a row, of the names on its left, of the plot, of the numbers on its right."""
+WIDTH, ROW, NUMBER = 760, 22, 80
+"""Sizes in px: of a plot, of a row, of the numbers on its right."""
+
+LETTER, LONGEST_NAME = 7, 26
+"""Width of a letter in px, and letters of a name beyond which it is cut."""
 
 
 def bar_chart(
@@ -28,24 +33,27 @@ def bar_chart(
         title: what is shown, for screen readers and as a caption.
         unit: put behind each number.
     """
-    thick = 14 if len(series) == 1 else 9
+    thick = 14 if len(series) == 1 else 11
     step = max(ROW, thick * len(series) + 8)
     top = 24 if len(series) > 1 else 4
-    largest = max((max(values) for values in series.values()), default=0) or 1
-    parts = [_legend(list(series))] if len(series) > 1 else []
+    left = _name_width(names)
+    plot = WIDTH - left - NUMBER
+    largest = max((max(values, default=0) for values in series.values()), default=0) or 1
+    parts = [_legend(left, list(series))] if len(series) > 1 else []
     for row, name in enumerate(names):
         y = top + row * step
-        parts.append(_text(LABEL - 8, y + step / 2, _short(name), anchor="end"))
+        parts.append(_name(left - 8, y + step / 2, name, anchor="end"))
         for number, values in enumerate(series.values()):
             bar_y = y + (step - thick * len(series)) / 2 + number * thick
-            width = PLOT * values[row] / largest
+            # One px at least, so that a rare class is seen and an empty one is not.
+            width = max(1.0, plot * values[row] / largest) if values[row] else 0.0
             parts.append(
-                f'<rect x="{LABEL}" y="{bar_y:.1f}" width="{width:.1f}" height="{thick - 1}" '
+                f'<rect x="{left}" y="{bar_y:.1f}" width="{width:.1f}" height="{thick - 1}" '
                 f'rx="2" fill="{COLOURS[number]}"/>'
             )
             label = f"{values[row]:,.0f}{unit}"
-            parts.append(_text(LABEL + width + 5, bar_y + thick / 2, label, size=10))
-    return _svg(LABEL + PLOT + NUMBER, top + step * len(names) + 4, title, parts)
+            parts.append(_text(left + width + 5, bar_y + thick / 2, label, size=10))
+    return _svg(WIDTH, top + step * len(names) + 4, title, parts)
 
 
 def interval_plot(
@@ -60,31 +68,35 @@ def interval_plot(
         series: (value, low, high) by the name of the series, each [n] in [0, 1] or NaN.
         title: what is shown, for screen readers and as a caption.
     """
-    step, top = 13 * len(series) + 10, 40
+    step, top = 13 * len(series) + 10, 44
     height = top + step * len(names) + 6
-    parts = [_legend(list(series))]
+    left = _name_width(names)
+    plot = WIDTH - left - NUMBER
+    parts = [_legend(left, list(series))]
     for tick in range(0, 101, 25):
-        x = LABEL + PLOT * tick / 100
+        x = left + plot * tick / 100
         parts.append(
             f'<line x1="{x:.0f}" x2="{x:.0f}" y1="{top - 4}" y2="{height - 4}" stroke="{FAINT}"/>'
         )
         parts.append(_text(x, top - 12, f"{tick} %", anchor="middle", size=10))
     for row, name in enumerate(names):
         y = top + row * step
-        parts.append(_text(LABEL - 8, y + step / 2, _short(name), anchor="end"))
+        parts.append(_name(left - 8, y + step / 2, name, anchor="end"))
         for number, values in enumerate(series.values()):
             value, low, high = (float(np.asarray(array)[row]) for array in values)
             if np.isnan(value):
                 continue
-            at = y + 10 + 13 * number
+            at = y + 11 + 13 * number
             colour = COLOURS[number]
             parts.append(
-                f'<line x1="{LABEL + PLOT * low:.1f}" x2="{LABEL + PLOT * high:.1f}" '
+                f'<line x1="{left + plot * low:.1f}" x2="{left + plot * high:.1f}" '
                 f'y1="{at}" y2="{at}" stroke="{colour}" stroke-width="2" stroke-opacity=".55"/>'
             )
-            parts.append(f'<circle cx="{LABEL + PLOT * value:.1f}" cy="{at}" r="4" fill="{colour}"/>')
-            parts.append(_text(LABEL + PLOT + 10, at, f"{100 * value:.0f} %", size=10))
-    return _svg(LABEL + PLOT + NUMBER, height, title, parts)
+            parts.append(
+                f'<circle cx="{left + plot * value:.1f}" cy="{at}" r="4" fill="{colour}"/>'
+            )
+            parts.append(_text(left + plot + 12, at, f"{100 * value:.0f} %", size=10))
+    return _svg(WIDTH, height, title, parts)
 
 
 def confusion_plot(confusion: ArrayLike, names: Sequence[str], title: str) -> str:
@@ -99,42 +111,61 @@ def confusion_plot(confusion: ArrayLike, names: Sequence[str], title: str) -> st
     shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     n = len(names)
     cell = max(14, min(34, 480 // max(1, n)))
-    left, top = 130, 120
+    left = _name_width(names)
+    top = 36 + int(0.87 * (left - 20))  # the names above stand at 60 degrees
     parts = [_text(left + cell * n / 2, 14, title, anchor="middle", size=13)]
     for i, name in enumerate(names):
         centre = cell * (i + 0.5)
-        parts.append(_text(left - 6, top + centre, _short(name), anchor="end", size=11))
+        parts.append(_name(left - 6, top + centre, name, anchor="end"))
         parts.append(
             f'<g transform="translate({left + centre:.1f},{top - 6}) rotate(-60)">'
-            f"{_text(0, 0, _short(name), size=11)}</g>"
+            f"{_name(0, 0, name)}</g>"
         )
         for j in range(n):
-            share = shares[i, j]
-            x, y = left + cell * j, top + cell * i
-            right = "var(--two, #2563eb)" if i == j else "var(--bad, #dc2626)"
-            parts.append(
-                f'<rect x="{x}" y="{y}" width="{cell - 1}" height="{cell - 1}" fill="{right}" '
-                f'fill-opacity="{0.04 + 0.96 * share:.3f}"><title>{escape(name)} taken for '
-                f"{escape(names[j])}: {share:.0%}</title></rect>"
-            )
-            if cell >= 22 and share >= 0.005:
-                ink = "#ffffff" if share > 0.55 else INK
-                label = f"{100 * share:.0f}"
-                parts.append(
-                    _text(x + cell / 2, y + cell / 2, label, anchor="middle", size=10, ink=ink)
-                )
+            hint = f"{name} taken for {names[j]}: {percent(shares[i, j], 0)}"
+            colour = "var(--two, #2563eb)" if i == j else "var(--bad, #dc2626)"
+            parts.append(_cell(left + cell * j, top + cell * i, cell, shares[i, j], colour, hint))
     caption = "rows: true class · columns: predicted · numbers: % of the row"
     parts.append(_text(left, top + cell * n + 16, caption, size=11))
     return _svg(left + max(cell * n, 330) + 40, top + cell * n + 26, title, parts)
 
 
-def _legend(names: Sequence[str]) -> str:
-    parts = []
+def _cell(x: int, y: int, size: int, share: float, colour: str, hint: str) -> str:
+    """A square as dark as its share, with the share in it where there is room."""
+    square = (
+        f'<rect x="{x}" y="{y}" width="{size - 1}" height="{size - 1}" fill="{colour}" '
+        f'fill-opacity="{0.04 + 0.96 * share:.3f}">'
+        f"<title>{escape(shortened(hint, 200))}</title></rect>"
+    )
+    if size < 22 or share < 0.005:
+        return square
+    ink = "var(--on, #ffffff)" if share > 0.75 else INK
+    middle = size / 2
+    label = f"{100 * share:.0f}"
+    return square + _text(x + middle, y + middle, label, anchor="middle", size=10, ink=ink)
+
+
+def _legend(left: float, names: Sequence[str]) -> str:
+    parts, x = [], left
     for number, name in enumerate(names):
-        x = LABEL + 150 * number
         parts.append(f'<rect x="{x}" y="4" width="10" height="10" fill="{COLOURS[number]}"/>')
-        parts.append(_text(x + 15, 9, name, size=11))
+        parts.append(_text(x + 15, 9, shortened(name, LONGEST_NAME), size=11))
+        x += 40 + LETTER * min(len(name), LONGEST_NAME)
     return "".join(parts)
+
+
+def _name_width(names: Sequence[str]) -> int:
+    longest = max((len(shortened(name, LONGEST_NAME)) for name in names), default=0)
+    return max(36, 20 + LETTER * longest)
+
+
+def _name(x: float, y: float, name: str, *, anchor: str = "start") -> str:
+    """A class name, in full where the pointer rests on it."""
+    cut = shortened(name, LONGEST_NAME)
+    text = _text(x, y, cut, anchor=anchor)
+    if cut == name:
+        return text
+    return f"<g><title>{escape(shortened(name, 200))}</title>{text}</g>"
 
 
 def _text(
@@ -144,10 +175,6 @@ def _text(
         f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size}" '
         f'dominant-baseline="central" fill="{ink}">{escape(content)}</text>'
     )
-
-
-def _short(name: str, longest: int = 18) -> str:
-    return name if len(name) <= longest else name[: longest - 1] + "…"
 
 
 def _svg(width: float, height: float, title: str, parts: Sequence[str]) -> str:

@@ -1,11 +1,34 @@
 """Numbers and choices in words, the same in terminal and page."""
 
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import msgspec
 
-from balancekit.plan import Plan, TaskAugmentation
+from balancekit.exposure import Exposure
+from balancekit.plan import CorrectAfterTraining, NoAugmentation, Plan, TaskAugmentation
 from balancekit.stats import Stats
 
-__all__ = ["choice_text", "headline_measures", "percent", "verdict"]
+if TYPE_CHECKING:
+    from balancekit.comparison import Comparison
+
+__all__ = [
+    "MOST_EXAMPLES",
+    "choice_text",
+    "comparison_verdict",
+    "decimal",
+    "examples_text",
+    "headline_measures",
+    "in_a_batch",
+    "n_of",
+    "percent",
+    "plan_aim",
+    "plan_verdict",
+    "printable",
+    "shortened",
+    "verdict",
+]
 
 LEVELS = (
     (1.5, "good", "Balanced"),
@@ -15,57 +38,182 @@ LEVELS = (
 )
 """Upper imbalance ratio of each level, its tone, and its name."""
 
+LONGEST_NAME = 40
+"""Characters of a class name in a sentence."""
+
+MOST_EXAMPLES, LONGEST_EXAMPLE = 3, 160
+
+
+def n_of(count: int, one: str, many: str | None = None) -> str:
+    """A number of things, in the singular or plural.
+
+    >>> n_of(1, "class", "classes"), n_of(2000, "sample")
+    ('1 class', '2,000 samples')
+    """
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
 
 def percent(share: float, digits: int = 1) -> str:
-    """A share as a percentage.
+    """A share as a percentage; what is not 0 or all does not look so.
 
-    >>> percent(0.1234)
-    '12.3 %'
+    >>> percent(0.1234), percent(0.00001), percent(0.99999)
+    ('12.3 %', '<0.1 %', '>99.9 %')
     """
+    step = 10.0**-digits
+    if 0 < 100 * share < step / 2:
+        return f"<{step:.{digits}f} %"
+    if 100 - step / 2 <= 100 * share < 100:
+        return f">{100 - step:.{digits}f} %"
     return f"{100 * share:.{digits}f} %"
+
+
+def decimal(value: float | None, digits: int) -> str:
+    """A number with fewer decimals the larger it is; a dash for none.
+
+    >>> decimal(29.75, 2), decimal(94494.083, 2), decimal(None, 2)
+    ('29.75', '94,494', '–')
+    """
+    if value is None:
+        return "–"
+    return f"{value:,.{digits if abs(value) < 1000 else 0}f}"
+
+
+def printable(text: str) -> str:
+    r"""Text without control characters, which would steer a terminal or break a page.
+
+    >>> printable("a\x1b[31m\nb")
+    'a\\x1b[31m\\nb'
+    """
+    return "".join(
+        letter.encode("unicode_escape").decode("ascii")
+        if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in _TURNING
+        else letter
+        for letter in text
+    )
+
+
+_TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Marks that turn the direction of all text behind them."""
+
+
+def shortened(text: str, longest: int = LONGEST_NAME) -> str:
+    """Printable text of at most `longest` characters.
+
+    >>> shortened("Felis silvestris", 8)
+    'Felis s…'
+    """
+    text = printable(text)
+    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+
+
+def examples_text(examples: Sequence[str], count: int, most: int = MOST_EXAMPLES) -> str:
+    """The first few of `count` things.
+
+    >>> examples_text(["a", "b", "c", "d"], 9)
+    'a, b, c and 6 more'
+    """
+    shown = [shortened(example, LONGEST_EXAMPLE) for example in examples[:most]]
+    more = count - len(shown)
+    return ", ".join(shown) + (f" and {more:,} more" if shown and more > 0 else "")
 
 
 def verdict(stats: Stats) -> tuple[str, str]:
     """The state of a data set in one line, and its tone: good, fair, poor or bad."""
     ratio = stats.balance.imbalance_ratio
     filled = [count for count in stats.class_counts if count]
-    if ratio is None or len(filled) < 2:
-        return f"Only {len(filled)} of {len(stats.class_counts)} classes has samples.", "bad"
+    largest, smallest = max(filled, default=0), min(filled, default=0)
+    if ratio is None or not filled:
+        return "No labelled sample: nothing to learn from.", "bad"
+    names = stats.class_names
+    most = shortened(names[stats.class_counts.index(largest)])
+    if len(filled) == 1:
+        return f"One class only, {most}: nothing to tell apart.", "bad"
     tone, name = next((tone, name) for top, tone, name in LEVELS if ratio < top)
-    largest = stats.class_names[stats.class_counts.index(max(filled))]
-    smallest = stats.class_names[stats.class_counts.index(min(filled))]
-    compared = f"{largest} has {ratio:.1f} times the samples of {smallest}"
-    if tone == "good":
-        return f"{name}: at most {ratio:.2f} samples of one class to one of another.", tone
-    return f"{name}: {compared} ({max(filled):,} to {min(filled):,}).", tone
+    if largest == smallest:
+        every = n_of(largest, "sample")
+        return f"{name}: each of {n_of(len(filled), 'class', 'classes')} has {every}.", tone
+    least = shortened(names[stats.class_counts.index(smallest)])
+    times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.1f}"
+    compared = f"{most} has {times} times the samples of {least}"
+    return f"{name}: {compared} ({largest:,} to {smallest:,}).", tone
 
 
-def headline_measures(stats: Stats) -> tuple[tuple[str, str], ...]:
-    """The measures that one reads first, as pairs of name and value."""
+def headline_measures(stats: Stats) -> tuple[tuple[str, str, str], ...]:
+    """The measures that one reads first: name, value, and how to read it."""
     balance = stats.balance
-    shots = f"{balance.n_many} / {balance.n_medium} / {balance.n_few}"
-    pairs = (
-        ("imbalance ratio", _number(balance.imbalance_ratio, 2)),
-        ("normalised entropy", _number(balance.entropy_normalised, 3)),
+    effective = decimal(balance.effective_classes_entropy, 2)
+    shots = f"{balance.n_many:,} / {balance.n_medium:,} / {balance.n_few:,}"
+    measures = (
+        ("imbalance ratio", decimal(balance.imbalance_ratio, 2), "largest class to smallest"),
+        (
+            "normalised entropy",
+            decimal(balance.entropy_normalised, 3),
+            "1 is balanced, 0 a single class",
+        ),
         (
             "effective classes",
-            f"{_number(balance.effective_classes_entropy, 2)} of {balance.n_classes}",
+            f"{effective} of {balance.n_classes:,}",
+            "equal classes of the same entropy",
         ),
-        ("Gini", _number(balance.gini, 3)),
-        ("many / medium / few", shots),
+        ("Gini", decimal(balance.gini, 3), "0 is balanced, 1 is all in one of many"),
+        ("many / medium / few", shots, "classes of over 100, 20–100, under 20"),
     )
     if balance.n_empty_classes:
-        return (*pairs, ("empty classes", f"{balance.n_empty_classes:,}"))
-    return pairs
+        empty = ("empty classes", f"{balance.n_empty_classes:,}", "declared, without a sample")
+        return (*measures, empty)
+    return measures
+
+
+def plan_verdict(plan: Plan) -> str:
+    """What a plan does, in one line."""
+    after = isinstance(plan.correction, CorrectAfterTraining)
+    loss = str(plan.loss.__struct_config__.tag)
+    no_augmentation = isinstance(plan.augmentation, NoAugmentation)
+    parts = (
+        f"{choice_text(plan, 'sampling')} draws",
+        loss if loss.endswith("entropy") else f"{loss} loss",
+        "no augmentation" if no_augmentation else "mild augmentation",
+        *(["prior corrected after training"] if after else []),
+    )
+    return f"Plan: {', '.join(parts)}."
+
+
+def plan_aim(plan: Plan) -> str:
+    """What a plan is good at, and for which frequencies of the classes in use."""
+    in_use = {
+        "uniform": "every class equally likely in use",
+        "training": "classes as frequent in use as in training",
+    }
+    wanted = in_use[plan.wanted_prior] if isinstance(plan.wanted_prior, str) else "a prior of yours"
+    return f"for {plan.objective.replace('_', ' ')}, {wanted} · seed {plan.seed}"
+
+
+def in_a_batch(exposure: Exposure, class_id: int) -> str:
+    """Fewest to most draws of a class in one batch."""
+    low = exposure.batch_low_per_class[class_id]
+    high = exposure.batch_high_per_class[class_id]
+    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+
+def comparison_verdict(comparison: "Comparison") -> str:
+    """The plan with the best balanced accuracy, and what it has over the first one."""
+    summary = comparison.summary()
+    scores = {arm.name: 100 * summary[arm.name]["balanced_accuracy"][0] for arm in comparison.arms}
+    best, first = max(scores, key=lambda name: scores[name]), comparison.arms[0].name
+    line = f"Best balanced accuracy: {best}, {scores[best]:.1f} %"
+    if best == first:
+        return f"{line}."
+    return f"{line}, {scores[best] - scores[first]:.1f} points above {first}."
 
 
 def choice_text(plan: Plan, part: str) -> str:
-    """What a plan chose for one part, such as "logit-adjusted, tau 1.0".."""
+    """What a plan chose for one part, such as "logit-adjusted, tau 1.0"."""
     choice = getattr(plan, part)
     if isinstance(choice, TaskAugmentation):
+        of = "what harms no task" if choice.task == "unknown" else f"for {choice.task} pictures"
         changed = [f"with {', '.join(choice.allow)}"] if choice.allow else []
         changed += [f"without {', '.join(choice.forbid)}"] if choice.forbid else []
-        return ", ".join([f"for {choice.task} pictures", *changed])
+        return ", ".join([of, *changed])
     if not isinstance(choice, msgspec.Struct):
         return str(choice)
     shown = [str(choice.__struct_config__.tag)]
@@ -75,7 +223,3 @@ def choice_text(plan: Plan, part: str) -> str:
         elif value is not None:
             shown.append(f"{name} {value}")
     return ", ".join(shown)
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"

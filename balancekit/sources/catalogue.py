@@ -9,6 +9,7 @@ from balancekit.labels import Labels, labels_of
 from balancekit.sources.csv_table import SUFFIXES as TABLE_SUFFIXES
 from balancekit.sources.csv_table import CsvTable
 from balancekit.sources.image_folder import ImageFolder
+from balancekit.sources.pictures import readable
 from balancekit.sources.source import LabelsSource, Source
 
 __all__ = ["Format", "open_source", "read"]
@@ -63,6 +64,8 @@ def open_source(
             f"{path}: expected a folder of pictures or a CSV file, got nothing there. "
             "Check the path."
         )
+    if format == "auto" and path.suffix == ".npz" and path.is_file():
+        return LabelsSource(Labels.load(path), f"labels {readable(path)}")
     if format == "auto":
         format = _format_of(path)  # noqa: A001
     if label is not None and format != "csv":
@@ -80,6 +83,6 @@ def _format_of(path: Path) -> Format:
     if path.suffix.lower() in TABLE_SUFFIXES:
         return "csv"
     raise DataError(
-        f"{path}: expected a folder of pictures or one of {', '.join(TABLE_SUFFIXES)}, got a "
+        f"{path}: expected a folder of pictures or one of {', '.join(TABLE_SUFFIXES)}, .npz, got a "
         f"{path.suffix or 'nameless'} file. Say --format csv if it is a table."
     )

@@ -3,6 +3,7 @@
 import csv
 import difflib
 import io
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np
 
 from balancekit.errors import DataError
 from balancekit.labels import UNLABELLED, Labels, Media, SampleIds, sort_class_names
-from balancekit.sources.pictures import PICTURE_SUFFIXES
+from balancekit.sources.pictures import PICTURE_SUFFIXES, readable
 from balancekit.sources.source import Check
 from balancekit.stats import Counts, Problem, ProblemKind, Shard
 
@@ -61,17 +62,15 @@ class CsvTable:
     @property
     def description(self) -> str:
         """What was taken and why, in words."""
-        return f"table {self.path}, label column {self.label!r} ({self._how})"
+        return f"table {readable(self.path)}, label column {self.label!r} ({self._how})"
 
     @cached_property
     def picture_column(self) -> str | None:
         """The column that holds paths of pictures, if there is one."""
-        for column in self.dialect.columns:
-            if column == self.label:
-                continue
-            rows = self.query(f"SELECT {quoted(column)} FROM rows LIMIT 20").fetchall()
-            names = [name for (name,) in rows if name]
-            if names and all(name.lower().endswith(PICTURE_SUFFIXES) for name in names):
+        rows = self.query("SELECT * FROM rows LIMIT 20").fetchall()
+        for column, cells in zip(self.dialect.columns, zip(*rows, strict=True), strict=False):
+            names = [name.lower() for name in cells if name and column != self.label]
+            if names and all(name.endswith(PICTURE_SUFFIXES) for name in names):
                 return column
         return None
 
@@ -96,7 +95,7 @@ class CsvTable:
             f"SELECT CASE WHEN {missing} THEN NULL ELSE {label} END{ids} FROM rows"
         ).fetchnumpy()
         names, *paths = columns.values()
-        texts = np.ma.filled(names, None).tolist()
+        texts = np.ma.asarray(names).tolist()  # not filled(None), which fills in "?"
         class_names = sort_class_names({name for name in texts if name is not None})
         id_of = {name: i for i, name in enumerate(class_names)} | {None: UNLABELLED}
         if not class_names:
@@ -164,6 +163,7 @@ class Dialect:
     columns: tuple[str, ...]
     delimiter: str
     encoding: str
+    n_blank_lines: int
 
 
 def _sniff(path: Path) -> Dialect:
@@ -183,12 +183,19 @@ def _sniff(path: Path) -> Dialect:
         encoding, text = "latin-1", head.decode("latin-1")
     if not text.strip():
         raise DataError(f"{path}: expected a table with a header, got an empty file")
-    first_line = text.lstrip().partition("\n")[0]
+    # Not all white space: a tab may stand for an empty first name.
+    table = text.lstrip("\r\n")
+    n_blank_lines = len(text[: len(text) - len(table)].splitlines())
+    first_line = re.sub('"[^"]*"', "", table.splitlines()[0])
     delimiter = "\t" if path.suffix.lower() == ".tsv" else max(",;\t|", key=first_line.count)
     if delimiter not in first_line:
         delimiter = ","
-    names = next(csv.reader(io.StringIO(text.lstrip()), delimiter=delimiter))
-    return Dialect(_distinct([name.strip() for name in names]), delimiter, encoding)
+    try:
+        names = next(csv.reader(io.StringIO(table, newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise DataError(f"{path}: cannot be read as a table: {error}") from None
+    columns = _distinct([name.strip() for name in names])
+    return Dialect(columns, delimiter, encoding, n_blank_lines)
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
@@ -234,17 +241,23 @@ def quoted(name: str) -> str:
 def run_sql(path: Path, dialect: Dialect, sql: str) -> "duckdb.DuckDBPyConnection":
     """Run SQL over the view `rows` of a table, every column as text."""
     duckdb = _import_duckdb()
-    try:
-        return _run(path, dialect, sql, parallel=True)
-    except duckdb.Error as error:
-        # Padding short rows and line breaks in quotes together exclude the parallel reader.
-        if "parallel" not in str(error):
-            raise
-        return _run(path, dialect, sql, parallel=False)
+    options = {"parallel": True, "strict_mode": True}
+    while True:
+        try:
+            return _run(path, dialect, sql, options)
+        except duckdb.Error as error:
+            # Padding short rows and line breaks in quotes together exclude the parallel
+            # reader; line breaks of several kinds exclude the strict one.
+            mended = {name: False for name in options if options[name] and name in str(error)}
+            if not mended:
+                raise
+            options |= mended
 
 
-def _run(path: Path, dialect: Dialect, sql: str, *, parallel: bool) -> "duckdb.DuckDBPyConnection":
-    columns = {name: "VARCHAR" for name in dialect.columns}
+def _run(
+    path: Path, dialect: Dialect, sql: str, how: dict[str, bool]
+) -> "duckdb.DuckDBPyConnection":
+    columns = dict.fromkeys(dialect.columns, "VARCHAR")
     options = {
         "auto_detect": False,
         "columns": columns,
@@ -252,19 +265,22 @@ def _run(path: Path, dialect: Dialect, sql: str, *, parallel: bool) -> "duckdb.D
         "quote": '"',
         "escape": '"',
         "header": True,
+        "skip": dialect.n_blank_lines,
         "encoding": dialect.encoding,
         "null_padding": True,
         "ignore_errors": True,
         "store_rejects": True,
-        "parallel": parallel,
+        **how,
     }
     arguments = ", ".join(f"{name} = {_literal(value)}" for name, value in options.items())
-    connection = _import_duckdb().connect()
+    connection: duckdb.DuckDBPyConnection = _import_duckdb().connect()
     # The path is a literal too: a view cannot hold a parameter.
     connection.execute(
         f"CREATE VIEW rows AS SELECT * FROM read_csv({_literal(_as_glob(path))}, {arguments})"
     )
-    return connection.execute(sql)
+    # Held whole, or an error late in the file would come when the rows are fetched.
+    connection.execute(f"CREATE TABLE result AS {sql}")
+    return connection.execute("FROM result")
 
 
 def _as_glob(path: Path) -> str:

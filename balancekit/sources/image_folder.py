@@ -15,7 +15,7 @@ import numpy as np
 
 from balancekit.errors import DataError
 from balancekit.labels import Labels, SampleIds
-from balancekit.sources.pictures import PICTURE_SUFFIXES, PictureCheckShard
+from balancekit.sources.pictures import PICTURE_SUFFIXES, PictureCheckShard, readable
 from balancekit.sources.source import Check
 from balancekit.stats import Counts, Problem, ProblemKind, Shard
 
@@ -73,7 +73,7 @@ class ImageFolder:
     def description(self) -> str:
         """What was taken and why, in words."""
         n_classes = len(self.class_folders)
-        return f"image folder {self._root} ({n_classes} class folders{self._split_note})"
+        return f"image folder {readable(self._root)} ({n_classes} class folders{self._split_note})"
 
     @cached_property
     def _scans(self) -> dict[str, FolderScan]:
@@ -186,7 +186,7 @@ def _sort_entries(
         elif name.lower().endswith(PICTURE_SUFFIXES) and not entry.is_dir():
             files_of.setdefault(folder, []).append(name)
         elif entry.is_dir():
-            if entry.is_symlink() and _leads_back(entry.path, folder):
+            if entry.is_symlink() and _leads_back(entry.path):
                 scan.note("link-loop", entry.path)
             else:
                 waiting.append(entry.path)
@@ -199,18 +199,13 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
 
 
-def readable(name: str) -> str:
-    """A file name as text that can be written as UTF-8; bytes that are not become ��.
-
-    >>> readable("caf\\udce9")
-    'caf�'
-    """
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _leads_back(link: str, folder: str) -> bool:
-    target = os.path.realpath(link)
-    return (os.path.realpath(folder) + os.sep).startswith(target + os.sep)
+def _leads_back(link: str) -> bool:
+    """Whether a link leads to a folder on the way to it, or above."""
+    target = os.path.realpath(link) + os.sep
+    # All folders on the way, not the last alone: two links may lead to one another.
+    return any(
+        (os.path.realpath(folder) + os.sep).startswith(target) for folder in Path(link).parents
+    )
 
 
 def _list_folder(path: Path) -> list[os.DirEntry[str]]:
@@ -255,6 +250,8 @@ def _class_folders(base: Path) -> tuple[dict[str, str], FolderScan]:
     for entry in entries:
         if is_hidden(entry.name):
             outside.note("hidden-file", entry.path)
+        elif entry.is_symlink() and entry.is_dir() and _leads_back(entry.path):
+            outside.note("link-loop", entry.path)
         elif entry.is_dir():
             folders[entry.name] = entry.path
         elif entry.name.lower().endswith(PICTURE_SUFFIXES):

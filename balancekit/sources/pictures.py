@@ -61,7 +61,7 @@ def load_picture(
             if size_px is not None:
                 # Lets the JPEG decoder skip detail that scaling would throw away.
                 file.draft(mode, (2 * size_px[1], 2 * size_px[0]))
-            picture = ImageOps.exif_transpose(file).convert(mode)
+            picture = _as_8_bits(ImageOps.exif_transpose(file)).convert(mode)
     except MemoryError:
         raise
     except Exception as error:  # Pillow's decoders raise nearly every kind of exception
@@ -69,6 +69,15 @@ def load_picture(
     if size_px is not None:
         picture = picture.resize((size_px[1], size_px[0]), Image.Resampling.BILINEAR)
     return np.array(picture)
+
+
+def readable(path: str | os.PathLike[str]) -> str:
+    r"""A path as text that can be written as UTF-8; bytes that are not are spelt out.
+
+    >>> readable("caf\udce9")
+    'caf\\xe9'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def picture_problem(path: str, check: Check) -> str | None:
@@ -82,11 +91,18 @@ def picture_problem(path: str, check: Check) -> str | None:
         with Image.open(path) as file:
             _refuse_bomb(file)
             if check == "decode":
-                file.draft(None, (file.width // 8, file.height // 8))
+                file.draft(None, (max(1, file.width // 8), max(1, file.height // 8)))
                 file.load()
     except Exception as error:  # a bad file must never end a long run
         return f"{type(error).__name__}: {error}"
     return None
+
+
+def _as_8_bits(picture: Image.Image) -> Image.Image:
+    """The picture, 16 bits scaled down: Pillow would cut them off at 255, to all white."""
+    if not picture.mode.startswith("I;16"):
+        return picture
+    return Image.fromarray((np.asarray(picture) // 257).astype(np.uint8))
 
 
 def _refuse_bomb(file: Image.Image) -> None:
@@ -104,7 +120,7 @@ class PictureCheckShard:
     def count(self) -> Counts:
         """How many were checked, and which cannot be used."""
         problems = ((path, picture_problem(path, self.check)) for path in self.paths)
-        bad = [f"{os.fsencode(p).decode('utf-8', 'replace')} ({why})" for p, why in problems if why]
+        bad = [f"{readable(path)} ({why})" for path, why in problems if why]
         return Counts(
             n_checked=len(self.paths),
             problems={
@@ -150,5 +166,5 @@ class PictureDataset:
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
         path = self._paths[index]
-        picture = load_picture(path, mode=self._mode, size_px=self._size_px)  # type: ignore[arg-type]
+        picture = load_picture(path, mode=self._mode, size_px=self._size_px)
         return picture, int(self._class_ids[index])

@@ -1,0 +1,169 @@
+"""Paragraphs, commands and tables of a terminal: nothing padded, nothing read as markup."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from balancekit.report.words import printable
+
+__all__ = ["Column", "bar", "class_table", "head_and_tail", "say", "say_verbatim"]
+
+HEAD_AND_TAIL = 10
+"""Classes shown of each end, where all would be too many."""
+
+EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
+
+INDENT, GAP = 2, 2
+LEAST_NAME = 12
+"""Characters that class names keep before a table gives up a column."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table with one row a class.
+
+    Attributes:
+        title: its heading.
+        cells: one a row.
+        styles: one a row; none are plain.
+        left: stands at the left, as bars do.
+        spare: the table gives it up where the terminal is narrow.
+    """
+
+    title: str
+    cells: Sequence[str]
+    styles: Sequence[str] = ()
+    left: bool = False
+    spare: bool = False
+
+    def width(self) -> int:
+        """Characters that it takes."""
+        return max(map(cell_len, (self.title, *self.cells)))
+
+
+def say(
+    console: Console,
+    content: str | Text,
+    style: str = "",
+    *,
+    first: str = "",
+    first_style: str = "",
+    indent: int = INDENT,
+) -> None:
+    """Print a paragraph, its lines below one another behind `first`."""
+    text = content if isinstance(content, Text) else Text(printable(content))
+    lines = text.wrap(console, max(20, console.width - indent))
+    for number, line in enumerate(lines):
+        lead = set_cell_size(first if number == 0 else "", indent)
+        whole = Text.assemble((lead, first_style), line)
+        whole.stylize(style)
+        whole.rstrip()
+        console.print(whole, soft_wrap=True)
+
+
+def say_verbatim(console: Console, lines: Sequence[str], style: str = "bold") -> None:
+    """Print lines to be copied, such as commands: never broken, however long."""
+    for line in lines:
+        console.print(Text(" " * INDENT + printable(line), style), soft_wrap=True)
+
+
+def class_table(
+    console: Console,
+    title: str,
+    names: Sequence[str],
+    columns: Sequence[Column],
+    *,
+    cut: int | None = None,
+    n_between: int = 0,
+) -> None:
+    """Print a table with one row a class.
+
+    Args:
+        console: where to.
+        title: of the names.
+        names: one a row.
+        columns: at their right.
+        cut: number of rows after which classes are left out.
+        n_between: how many those are.
+    """
+    names = [printable(name) for name in names]
+    wanted = max(map(cell_len, (title, *names)))
+    columns = _that_fit(columns, console.width - INDENT - min(wanted, LEAST_NAME))
+    width = max(len(title), min(wanted, _left_for_names(columns, console.width)))
+    header = _row(title, width, [(column.title, column, "") for column in columns])
+    header.stylize("dim")
+    console.print(header, soft_wrap=True)
+    for number, name in enumerate(names):
+        if number == cut and n_between:
+            between = f"… {n_between:,} classes between"
+            console.print(Text(" " * INDENT + between, "dim"), soft_wrap=True)
+        cells = [
+            (column.cells[number], column, column.styles[number] if column.styles else "")
+            for column in columns
+        ]
+        console.print(_row(name, width, cells), soft_wrap=True)
+
+
+def _that_fit(columns: Sequence[Column], width: int) -> list[Column]:
+    """Columns without the spare ones that would leave no room for the names."""
+    kept = list(columns)
+    while sum(column.width() + GAP for column in kept) > width:
+        spare = [column for column in kept if column.spare]
+        if not spare:
+            break
+        kept.remove(spare[-1])
+    return kept
+
+
+def _left_for_names(columns: Sequence[Column], width: int) -> int:
+    taken = sum(column.width() + GAP for column in columns)
+    return max(LEAST_NAME, min(40, width - INDENT - taken))
+
+
+def _row(name: str, width: int, cells: Sequence[tuple[str, Column, str]]) -> Text:
+    row = Text(" " * INDENT + fitted(name, width))
+    for content, column, style in cells:
+        missing = " " * (column.width() - cell_len(content))
+        padded = content + missing if column.left else missing + content
+        row.append(" " * GAP)
+        row.append(padded, style or None)
+    row.rstrip()
+    return row
+
+
+def fitted(name: str, width: int) -> str:
+    """A name of exactly `width` cells, cut with an ellipsis where it is longer.
+
+    >>> fitted("Siam weed", 6), fitted("oak", 6)
+    ('Siam …', 'oak   ')
+    """
+    if cell_len(name) > width:
+        name = str(set_cell_size(name, width - 1)) + "…"
+    return str(set_cell_size(name, width))
+
+
+def head_and_tail(counts: Sequence[int]) -> tuple[list[int], int]:
+    """Class ids to show, the largest first, and after how many of them classes are left out.
+
+    >>> head_and_tail([1, 5, 3])
+    ([1, 2, 0], 3)
+    """
+    order = sorted(range(len(counts)), key=lambda c: (-counts[c], c))
+    if len(order) <= 2 * HEAD_AND_TAIL + 2:
+        return order, len(order)
+    return order[:HEAD_AND_TAIL] + order[-HEAD_AND_TAIL:], HEAD_AND_TAIL
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of `share` of `width` characters; anything above 0 shows.
+
+    >>> bar(0.5, 4), bar(0.001, 4)
+    ('██', '▏')
+    """
+    eighths = round(share * width * 8)
+    if share > 0:
+        eighths = max(1, eighths)
+    return "█" * (eighths // 8) + EIGHTHS[eighths % 8]

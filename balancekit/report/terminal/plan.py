@@ -1,0 +1,77 @@
+"""A Plan in a terminal."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich.console import Console
+from rich.text import Text
+
+from balancekit.plan import Plan
+from balancekit.report.terminal.layout import Column, class_table, head_and_tail, say
+from balancekit.report.words import choice_text, percent, plan_aim, plan_verdict, printable
+from balancekit.weights import effective_number_weights
+
+__all__ = ["show_plan"]
+
+PARTS = ("sampling", "loss", "correction", "augmentation", "bias_init")
+PART_INDENT = 16
+MEANINGS = {
+    "drawn": "share of the draws",
+    "weight": "in the loss",
+    "shift": "of the logit, in training",
+    "alone": "class-balanced weights, for where weights are all that you can change",
+}
+
+
+def show_plan(plan: Plan, console: Console, operations: Sequence[str] = ()) -> None:
+    """Print what a plan chose and why, and what each class gets of it.
+
+    Args:
+        plan: the plan.
+        console: where to.
+        operations: names of the augmentation's operations.
+    """
+    say(console, plan_verdict(plan), "bold", first="●")
+    say(console, plan_aim(plan), "dim")
+    reasons = {reason.part: reason for reason in plan.reasons}
+    said = ("", "")
+    for part in PARTS:
+        console.print()
+        text = Text(printable(choice_text(plan, part)), "cyan")
+        if part == "augmentation" and operations:
+            text.append(f": {', '.join(operations)}", "not bold")
+        lead = f"  {part.removesuffix('_init')}"
+        say(console, text, first=lead, first_style="bold", indent=PART_INDENT)
+        if part in reasons:
+            reason = reasons[part]
+            say(console, f"because {reason.because}", indent=PART_INDENT)
+            if said != (reason.source, reason.instead):
+                say(console, f"source: {reason.source}", "dim", indent=PART_INDENT)
+                say(console, f"instead: {reason.instead}", "dim", indent=PART_INDENT)
+            said = (reason.source, reason.instead)
+    console.print()
+    _show_weights(plan, console)
+    for warning in plan.warnings:
+        console.print()
+        say(console, warning, first="!", first_style="yellow")
+
+
+def _show_weights(plan: Plan, console: Console) -> None:
+    """What each class gets; columns that are the same for all classes are left out."""
+    counts = plan.data.class_counts
+    shown, cut = head_and_tail(counts)
+    drawn, weights, shift = plan.draw_prior(), plan.class_weights(), plan.logit_shift()
+    columns = [
+        Column(title="samples", cells=[f"{counts[c]:,}" for c in shown]),
+        Column(title="drawn", cells=[percent(float(drawn[c])) for c in shown]),
+    ]
+    if np.ptp(weights) > 0:
+        columns.append(Column(title="weight", cells=[f"{weights[c]:.3f}" for c in shown]))
+    if np.ptp(shift) > 0:
+        columns.append(Column(title="shift", cells=[f"{shift[c]:+.3f}" for c in shown]))
+    alone = effective_number_weights(counts)
+    columns.append(Column(title="alone", cells=[f"{alone[c]:.3f}" for c in shown], spare=True))
+    names = [plan.data.class_names[c] for c in shown]
+    class_table(console, "class", names, columns, cut=cut, n_between=len(counts) - len(shown))
+    meanings = (f"{c.title}: {MEANINGS[c.title]}" for c in columns if c.title in MEANINGS)
+    say(console, " · ".join(meanings), "dim")

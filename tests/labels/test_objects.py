@@ -1,0 +1,289 @@
+"""Labels are told from objects by their shape, and no sample is loaded for it."""
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
+
+from balancekit.errors import DataError
+from balancekit.labels import UNLABELLED, Labels, labels_of
+
+NAN = float("nan")
+
+
+class Unloadable(Dataset):
+    """A data set with the given attributes, that fails if one sample is loaded."""
+
+    def __init__(self, n_samples, **attributes):
+        self.n_samples = n_samples
+        self.__dict__.update(attributes)
+
+    def __len__(self):
+        return self.n_samples
+
+    def __getitem__(self, index):
+        raise AssertionError(f"sample {index} was loaded")
+
+
+class Stream(IterableDataset):
+    """A stream that fails if it is read."""
+
+    def __iter__(self):
+        raise AssertionError("the stream was read")
+
+
+def assert_labels(labels, names, ids):
+    assert labels.class_names == tuple(names)
+    assert labels.class_ids.tolist() == ids
+    assert labels.class_ids.dtype == np.int32
+
+
+# --- one class a sample -------------------------------------------------------------------------
+
+GAP = (["0", "1", "2"], [0, 2, 2])  # class 1 is empty, so that weights line up with logits
+FLAGS = (["False", "True"], [1, 0, 1])
+NAMES = (["a", "b"], [1, 0, 1])
+HOLES = (["0", "1"], [0, 1, UNLABELLED])
+
+ONE_CLASS = {
+    "list": ([0, 2, 2], *GAP),
+    "tuple": ((0, 2, 2), *GAP),
+    "range": (range(3), ["0", "1", "2"], [0, 1, 2]),
+    "array": (np.array([0, 2, 2]), *GAP),
+    "array of bytes": (np.array([0, 2, 2], np.uint8), *GAP),
+    "column": (np.array([[0], [2], [2]]), *GAP),
+    "tensor": (torch.tensor([0, 2, 2]), *GAP),
+    "tensor column": (torch.tensor([[0], [2], [2]]), *GAP),
+    "list of tensors": ([torch.tensor(0), torch.tensor(2), torch.tensor([2])], *GAP),
+    "list of numpy integers": ([np.int64(0), np.uint8(2), np.array([2])], *GAP),
+    "Series": (pd.Series([0, 2, 2], index=[9, 9, 9]), *GAP),
+    "Series of small integers": (pd.Series([0, 2, 2], dtype="uint8"), *GAP),
+    "nullable Series": (pd.Series([0, 2, 2], dtype="Int64"), *GAP),
+    "DataFrame of one column": (pd.DataFrame({"kind": [0, 2, 2]}), *GAP),
+    "list of bool": ([True, False, True], *FLAGS),
+    "array of bool": (np.array([True, False, True]), *FLAGS),
+    "tensor of bool": (torch.tensor([True, False, True]), *FLAGS),
+    "Series of bool": (pd.Series([True, False, True]), *FLAGS),
+    "bool without a False": (np.array([True]), ["True"], [0]),
+    "names": (["b", "a", "b"], *NAMES),
+    "array of names": (np.array(["b", "a", "b"]), *NAMES),
+    "array of bytes names": (np.array([b"b", b"a", b"b"]), *NAMES),
+    "array of objects": (np.array(["b", "a", "b"], object), *NAMES),
+    "Series of names": (pd.Series(["b", "a", "b"]), *NAMES),
+    "Series of strings": (pd.Series(["b", "a", "b"], dtype="string"), *NAMES),
+    "Index": (pd.Index(["b", "a", "b"]), *NAMES),
+    "floats that are whole": (np.array([0.0, 2.0]), ["0", "2"], [0, 1]),
+    "-1 and 1": (np.array([-1, 1, -1]), ["-1", "1"], [0, 1, 0]),
+    "list of -1 and 1": ([-1, 1], ["-1", "1"], [0, 1]),
+    "huge integers": ([5, 10**12, 5], ["5", "1000000000000"], [0, 1, 0]),
+    "integers beyond 64 bits": ([1, 2**70], ["1", str(2**70)], [0, 1]),
+    "unsigned integers beyond 63 bits": (
+        pd.Series(np.array([1, 2**63 + 1], np.uint64)),
+        ["1", str(2**63 + 1)],
+        [0, 1],
+    ),
+    "None": ([0, 1, None], *HOLES),
+    "NaN": ([0, 1, NAN], *HOLES),
+    "NA": ([0, 1, pd.NA], *HOLES),
+    "NaT": (["0", "1", pd.NaT], *HOLES),
+    "NaN in an array": (np.array([0, 1, NAN]), *HOLES),
+    "NaN in a tensor": (torch.tensor([0, 1, NAN]), *HOLES),
+    "NaN in a Series": (pd.Series([0, 1, NAN]), *HOLES),
+    "NA in a Series": (pd.Series([0, 1, None], dtype="Int64"), *HOLES),
+    "None in a Series": (pd.Series(["0", "1", None]), *HOLES),
+    "masked array": (np.ma.array([0, 1, 5], mask=[0, 0, 1]), *HOLES),
+    "-1": ([0, 1, -1], *HOLES),
+    "-100": (torch.tensor([0, 1, -100]), *HOLES),
+    "-100 among huge integers": ([-100, 10**9], ["1000000000"], [UNLABELLED, 0]),
+}
+
+
+@pytest.mark.parametrize(("data", "names", "ids"), ONE_CLASS.values(), ids=ONE_CLASS.keys())
+def test_labels_are_told(data, names, ids):
+    labels = labels_of(data)
+    assert_labels(labels, names, ids)
+    assert labels.task == "classification"
+
+
+def test_labels_are_handed_back_as_they_are():
+    labels = Labels.from_names("ab")
+    assert labels_of(labels) is labels
+
+
+CATEGORIES = pd.Categorical(["a", "c", None], categories=["c", "unused", "a"])
+CATEGORICALS = {
+    "Categorical": CATEGORIES,
+    "Series": pd.Series(CATEGORIES),
+    "CategoricalIndex": pd.CategoricalIndex(CATEGORIES),
+    "DataFrame": pd.DataFrame({"label": CATEGORIES}),
+}
+
+
+@pytest.mark.parametrize("data", CATEGORICALS.values(), ids=CATEGORICALS.keys())
+def test_categories_keep_their_order_and_the_unused_ones(data):
+    assert_labels(labels_of(data), ["c", "unused", "a"], [2, 0, UNLABELLED])
+
+
+def test_a_tensor_that_needs_a_gradient_is_read():
+    assert_labels(labels_of(torch.tensor([0.0, 1.0], requires_grad=True)), ["0", "1"], [0, 1])
+
+
+# --- several classes a sample -------------------------------------------------------------------
+
+INDICATORS = {
+    "integers": np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]]),
+    "floats": np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]], np.float32),
+    "bool": np.array([[1, 0, 1], [0, 0, 0], [0, 1, 0]], bool),
+    "tensor": torch.tensor([[1, 0, 1], [0, 0, 0], [0, 1, 0]]),
+}
+
+
+@pytest.mark.parametrize("data", INDICATORS.values(), ids=INDICATORS.keys())
+def test_an_array_of_0_and_1_is_multilabel_and_empty_rows_stay(data):
+    labels = labels_of(data)
+    assert_labels(labels, ["0", "1", "2"], [0, 2, 1])
+    assert labels.offsets.tolist() == [0, 2, 2, 3]
+    assert labels.task == "multilabel"
+
+
+def test_one_hot_rows_are_multilabel_too():
+    labels = labels_of(np.eye(3, dtype=int))
+    assert (labels.task, labels.offsets.tolist()) == ("multilabel", [0, 1, 2, 3])
+
+
+# --- data sets ----------------------------------------------------------------------------------
+
+PAIRS = [("x/1.jpg", 1), ("x/2.jpg", 0), ("x/3.jpg", 1)]
+CATS = ["cat", "dog"]
+TENSORS = TensorDataset(torch.zeros(5, 2), torch.tensor([0, 1, 2, 1, 0]))
+CATS_AND_DOGS = Unloadable(3, targets=[1, 0, 1], classes=CATS)
+
+DATASETS = {
+    "targets": (Unloadable(3, targets=[1, 0, 1]), ["0", "1"], [1, 0, 1]),
+    "targets and classes": (CATS_AND_DOGS, CATS, [1, 0, 1]),
+    "a class without samples": (
+        Unloadable(2, targets=[1, 0], classes=("cat", "dog", "emu")),
+        ["cat", "dog", "emu"],
+        [1, 0],
+    ),
+    "labels as an array": (Unloadable(2, labels=np.array([[0], [1]])), ["0", "1"], [0, 1]),
+    "y as a tensor": (Unloadable(2, y=torch.tensor([1, 0])), ["0", "1"], [1, 0]),
+    "samples and classes": (Unloadable(3, samples=PAIRS, classes=CATS), CATS, [1, 0, 1]),
+    "imgs": (Unloadable(3, imgs=PAIRS), ["0", "1"], [1, 0, 1]),
+    "targets before samples": (
+        Unloadable(3, targets=[0, 0, 1], samples=PAIRS, classes=CATS),
+        CATS,
+        [0, 0, 1],
+    ),
+    "targets that are None": (Unloadable(3, targets=None, samples=PAIRS), ["0", "1"], [1, 0, 1]),
+    "y that is a method": (Unloadable(3, y=lambda: 0, samples=PAIRS), ["0", "1"], [1, 0, 1]),
+    "labels that name the classes": (
+        Unloadable(3, labels=["cat", "dog"], samples=PAIRS),
+        ["0", "1"],
+        [1, 0, 1],
+    ),
+    "fewer classes than ids": (
+        Unloadable(2, targets=[0, 2], classes=CATS),
+        ["0", "1", "2"],
+        [0, 2],
+    ),
+    "classes with a name twice": (
+        Unloadable(2, targets=[0, 1], classes=["cat", "cat"]),
+        ["0", "1"],
+        [0, 1],
+    ),
+    "names as targets": (Unloadable(2, targets=["b", "a"], classes=CATS), ["a", "b"], [1, 0]),
+    "TensorDataset": (TENSORS, ["0", "1", "2"], [0, 1, 2, 1, 0]),
+    "Subset": (Subset(TENSORS, [4, 2]), ["0", "1", "2"], [0, 2]),
+    "Subset by a tensor": (Subset(TENSORS, torch.tensor([4, 2])), ["0", "1", "2"], [0, 2]),
+    "Subset of a Subset": (Subset(Subset(TENSORS, [4, 3, 2]), [1, 1]), ["0", "1", "2"], [1, 1]),
+    "empty Subset": (Subset(TENSORS, []), ["0", "1", "2"], []),
+    "ConcatDataset": (ConcatDataset([CATS_AND_DOGS, CATS_AND_DOGS]), CATS, [1, 0, 1, 1, 0, 1]),
+    "ConcatDataset of unequal ids": (
+        ConcatDataset([Unloadable(1, targets=[0]), TENSORS]),
+        ["0", "1", "2"],
+        [0, 0, 1, 2, 1, 0],
+    ),
+    "Subset of a ConcatDataset": (
+        Subset(ConcatDataset([TENSORS, TENSORS]), [9, 1, 7]),
+        ["0", "1", "2"],
+        [0, 1, 2],
+    ),
+    "ConcatDataset of Subsets": (
+        ConcatDataset([Subset(TENSORS, [2]), Subset(TENSORS, [0])]),
+        ["0", "1", "2"],
+        [2, 0],
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "names", "ids"), DATASETS.values(), ids=DATASETS.keys())
+def test_data_sets_are_read_without_loading_a_sample(data, names, ids):
+    assert_labels(labels_of(data), names, ids)
+
+
+def test_a_data_set_without_a_length_is_read_by_its_targets():
+    class Endless:
+        targets = (0, 1)
+
+    assert_labels(labels_of(Endless()), ["0", "1"], [0, 1])
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+FRAME = pd.DataFrame({"x": [1, 2], "kind": ["a", "b"]})
+REFUSED = {
+    "empty list": ([], "at least one sample"),
+    "empty array": (np.array([], int), "at least one sample"),
+    "empty float array": (np.array([]), "at least one sample"),
+    "no rows of 3 classes": (np.zeros((0, 3)), "at least one sample"),
+    "only missing integers": ([-1, -100], "only missing ones"),
+    "only None": ([None, None], "only missing ones"),
+    "only NaN": (np.array([NAN]), "only missing ones"),
+    "only NaN in a Series": (pd.Series([NAN]), "only missing ones"),
+    "negative ids": ([-5, 1], r"class ids from 0.*got -5.*Give names"),
+    "three axes": (np.zeros((2, 2, 2)), r"expected shape \[n\].*got \(2, 2, 2\)"),
+    "no axes": (torch.tensor(3), r"expected shape \[n\].*got \(\)"),
+    "soft labels": (np.full((2, 2), 0.5), "values from 0.5 to 0.5. Soft labels"),
+    "NaN in indicators": (np.full((2, 2), NAN), "expected 0 and 1"),
+    "list of lists": ([[0, 1], [1]], "list of list.*array of 0 and 1"),
+    "a set late in a list": ([0] * 500 + [{1}], "list of set"),
+    "list of arrays": ([np.array([1, 0]), np.array([0, 1])], "list of ndarray"),
+    "list of tensors": ([torch.tensor([1, 0])], "list of Tensor"),
+    "number": (3, "int: expected labels that can be read"),
+    "None": (None, "NoneType: expected labels"),
+    "data set without labels": (Unloadable(3), "Unloadable: expected labels.*Pass the labels"),
+    "samples that are paths": (Unloadable(2, samples=["a", "b"]), "expected labels"),
+    "too few targets": (Unloadable(3, targets=[0, 1]), "expected labels"),
+    "boxes as targets": (Unloadable(1, targets=[{"box": 1}]), "list of dict"),
+    "stream": (Stream(), "Stream: expected labels"),
+    "parts of other classes": (
+        ConcatDataset([Unloadable(2, targets=["a", "b"]), Unloadable(2, targets=["b", "c"])]),
+        "parts with the same classes",
+    ),
+    "multi-label parts": (ConcatDataset([TensorDataset(torch.eye(2))]), "got multi-label parts"),
+    "DataFrame without a name": (FRAME, r"one label column, got \['x', 'kind'\]. Name it"),
+}
+
+
+@pytest.mark.parametrize(("data", "words"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_holds_no_labels_is_refused_in_words(data, words):
+    with pytest.raises(DataError) as caught:
+        labels_of(data)
+    assert re.search(words, str(caught.value))
+
+
+def test_the_label_column_of_a_frame_is_named():
+    assert_labels(labels_of(FRAME, "kind"), ["a", "b"], [0, 1])
+    assert_labels(labels_of(pd.DataFrame([[0, 1], [0, 0]]), 1), ["0", "1"], [1, 0])
+    with pytest.raises(DataError, match=r"column 'kinds', got \['x', 'kind'\]"):
+        labels_of(FRAME, "kinds")
+
+
+def test_a_column_name_that_is_there_twice_is_refused():
+    frame = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
+    with pytest.raises(DataError, match="expected one label column 'a'"):
+        labels_of(frame, "a")

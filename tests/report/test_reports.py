@@ -1,0 +1,246 @@
+"""Reports of hostile, huge and tiny data sets, in a terminal and on a page."""
+
+import io
+import re
+import time
+from html.parser import HTMLParser
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from balancekit import Labels, analyze, preview, recommend
+from balancekit.report import show_exposure, show_plan, show_stats
+from balancekit.report.page import Pictures, render_page
+from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
+from balancekit.report.terminal.layout import Column, class_table
+from balancekit.report.words import headline_measures, verdict
+
+HOSTILE = ("<script>alert(1)</script>", "[bold]b[/bold]", 'a"\x1b[31m\n&', "名" * 40)
+
+
+def of_counts(counts, names=None):
+    names = names or [f"class {i}" for i in range(len(counts))]
+    return Labels(class_ids=np.repeat(np.arange(len(counts)), counts), class_names=tuple(names))
+
+
+def shown(show, thing, width=80):
+    file = io.StringIO()
+    show(thing, Console(file=file, width=width, highlight=False))
+    return file.getvalue()
+
+
+VERDICTS = {
+    "no class": ([], "No labelled sample: nothing to learn from.", "bad"),
+    "empty classes": ([0, 0], "No labelled sample: nothing to learn from.", "bad"),
+    "one class": ([3], "One class only, class 0: nothing to tell apart.", "bad"),
+    "one class filled": ([0, 3], "One class only, class 1: nothing to tell apart.", "bad"),
+    "equal": ([2, 2], "Balanced: each of 2 classes has 2 samples.", "good"),
+    "equal, of one": ([1, 1], "Balanced: each of 2 classes has 1 sample.", "good"),
+    "nearly equal": ([6, 5], "Balanced: class 0 has 1.2 times", "good"),
+    "mild": ([9, 3], "Mild imbalance: class 0 has 3.0 times", "fair"),
+    "strong": ([10, 1], "Strong imbalance: class 0 has 10.0 times", "poor"),
+    "extreme": ([2000, 2], "Extreme imbalance: class 0 has 1,000 times", "bad"),
+}
+
+
+@pytest.mark.parametrize(("counts", "line", "tone"), VERDICTS.values(), ids=VERDICTS.keys())
+def test_verdict_comes_first(counts, line, tone):
+    stats = analyze(of_counts(counts))
+    said, of_tone = verdict(stats)
+    assert said.startswith(line)
+    assert of_tone == tone
+    assert shown(show_stats, stats).startswith(f"● {line[:60]}")
+    assert len(headline_measures(stats)) >= 5
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_reports_of_hostile_names_fit_and_carry_no_control_character(width):
+    labels = of_counts([300, 30, 9, 2], HOSTILE)
+    stats = analyze(labels)
+    plan = recommend(stats)
+    exposure = preview(plan, labels, batch_size=8)
+    for text in (
+        shown(show_stats, stats, width),
+        shown(show_plan, plan, width),
+        shown(show_exposure, exposure, width),
+    ):
+        assert "\x1b" not in text
+        for line in text.splitlines():
+            assert line == line.rstrip()
+            cells = len(line) + line.count("名")
+            assert cells <= max(width, 62), line
+    if width == 120:
+        assert "[bold]b[/bold]" in shown(show_stats, stats, width)
+
+
+def test_hundred_thousand_classes_are_shown_at_once():
+    labels = of_counts([3] * 50_000 + [1] * 50_000)
+    stats = analyze(labels)
+    plan = recommend(stats)
+    began = time.perf_counter()
+    text = shown(show_stats, stats) + shown(show_plan, plan)
+    exposure = preview(plan, labels, batch_size=64)
+    text += shown(show_exposure, exposure)
+    page = render_page("many", stats, plan, exposure, how_made="by a test")
+    assert time.perf_counter() - began < 10, "about 2 s on two cores"
+    assert text.count("… 99,980 classes between") == 3
+    assert "The 99,960 classes between are left out." in page
+    assert len(page) < 200_000
+
+
+def test_table_gives_up_spare_columns_where_it_is_narrow():
+    file = io.StringIO()
+    columns = [
+        Column(title="samples", cells=["1"]),
+        Column(title="spare column", cells=["2"], spare=True),
+    ]
+    class_table(Console(file=file, width=30), "class", ["a rather long name"], columns)
+    assert file.getvalue() == "  class               samples\n  a rather long name        1\n"
+
+
+PLOTS = {
+    "two bars": lambda names: bar_chart(names[:2], {"n": [3, 0]}, "t"),
+    "pairs of bars": lambda names: bar_chart(names, {"a": [1] * 40, "b": [0] * 40}, "t"),
+    "only zeros": lambda names: bar_chart(names, {"n": [0] * 40}, "t"),
+    "no bar": lambda _: bar_chart([], {"n": []}, "t"),
+    "intervals": lambda names: interval_plot(
+        names, {"a": ([0.5] * 39 + [np.nan], [0.1] * 40, [1] * 40)}, "t"
+    ),
+    "confusion": lambda names: confusion_plot(np.eye(40), names, "t <i>"),
+    "confusion of two": lambda names: confusion_plot([[0, 0], [3, 1]], names[:2], "t"),
+}
+
+
+@pytest.mark.parametrize("plot", PLOTS.values(), ids=PLOTS.keys())
+def test_plot_is_sound_svg_inside_its_frame(plot):
+    names = [*HOSTILE, *(f"class {i}" for i in range(36))]
+    svg = ElementTree.fromstring(plot(names))
+    _, _, width, height = map(float, svg.attrib["viewBox"].split())
+    assert svg.attrib["aria-label"].startswith("t")
+    assert "script" not in {element.tag.rpartition("}")[2] for element in svg.iter()}
+    for rect in svg.iter("{http://www.w3.org/2000/svg}rect"):
+        x, y, w, h = (float(rect.attrib[name]) for name in ("x", "y", "width", "height"))
+        assert 0 <= x <= x + w <= width
+        assert 0 <= y <= y + h <= height
+
+
+def test_bar_of_a_rare_class_is_seen_and_of_an_empty_one_is_not():
+    widths = re.findall(r'width="([\d.]+)" height="13"', bar_chart("abc", {"n": [10**6, 1, 0]}, ""))
+    assert widths[1:] == ["1.0", "0.0"]
+
+
+class Outline(HTMLParser):
+    """Checks that tags close, and collects headings, sources and pictures without alt."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.headings, self.links, self.without_alt = [], [], [], []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        if tag not in ("meta", "img", "br"):
+            self.open.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "img" and not given.get("alt"):
+            self.without_alt.append(given)
+        self.links += [given[name] for name in ("src", "href") if name in given]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_startendtag(self, tag, attrs):
+        pass
+
+
+@pytest.fixture(scope="module")
+def page():
+    labels = of_counts([300, 30, 9, 2], HOSTILE)
+    stats = analyze(labels)
+    plan = recommend(stats)
+    picture = np.zeros((200, 8), np.uint8)
+    pictures = Pictures(
+        by_class={name: [picture] for name in HOSTILE},
+        augmented={name: [picture] * 2 for name in HOSTILE},
+        operations=["blur"],
+    )
+    exposure = preview(plan, labels, batch_size=8)
+    return render_page(
+        "A <b>title</b>",
+        stats,
+        plan,
+        exposure,
+        comparison=a_comparison(),
+        pictures=pictures,
+        how_made="by a test",
+        next_commands=["balancekit analyze DATA"],
+    )
+
+
+def a_comparison():
+    comparison = pytest.importorskip("balancekit.comparison")
+    matrices = (((9, 1, 0, 0), (5, 5, 0, 0), (0, 0, 4, 0), (0, 0, 0, 0)),)
+    arms = [
+        comparison.Arm(name=name, confusions=matrices, seconds_per_seed=(1.0,))
+        for name in ("plain <i>", "the plan")
+    ]
+    return comparison.Comparison(
+        class_names=HOSTILE, train_counts=(300, 30, 9, 2), epochs=1, seeds=(0,), arms=tuple(arms)
+    )
+
+
+def test_page_is_sound_and_stands_alone(page):
+    outline = Outline(page)
+    assert "<script" not in page
+    assert "<b>title" not in page
+    assert "\x1b" not in page
+    assert outline.without_alt == []
+    assert outline.headings[0] == 1
+    assert outline.headings.count(1) == 1
+    steps = np.diff(outline.headings)
+    assert steps.max() <= 1, "no heading skips a level"
+    assert all(link.startswith("data:image/png;base64,") for link in outline.links)
+    assert set(re.findall(r"https?://[^\"' <]+", page)) <= {"http://www.w3.org/2000/svg"}
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_page_without_results_or_pictures_has_no_empty_part():
+    labels = of_counts([30, 3])
+    stats = analyze(labels)
+    plan = recommend(stats)
+    exposure = preview(plan, labels, batch_size=8)
+    page = render_page("t", stats, plan, exposure, how_made="m")
+    Outline(page)
+    for words in ("Examples", "Augmentation</h3>", "4 The results", "Next, on your own data"):
+        assert words not in page
+
+
+def contrast(one, other):
+    """Ratio of luminances, by WCAG 2.1."""
+
+    def luminance(colour):
+        channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(
+            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
+        )
+        return float(linear @ [0.2126, 0.7152, 0.0722])
+
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_text_of_the_page_has_contrast_in_light_and_dark(page):
+    style = page[page.index("<style>") : page.index("</style>")]
+    schemes = [dict(re.findall(r"--(\w+): (#\w{6})", part)) for part in style.split("@media")[:2]]
+    assert len(schemes) == 2
+    for colours in schemes:
+        for ink in ("ink", "soft", "good", "fair", "poor", "bad"):
+            assert contrast(colours[ink], colours["paper"]) >= 4.5, ink
+        assert contrast(colours["soft"], colours["card"]) >= 4.5
+        for mark in ("one", "two", "three"):
+            assert contrast(colours[mark], colours["paper"]) >= 3, mark

@@ -1,0 +1,287 @@
+"""Tables: labels and counts of every way in which people write them, and what is told."""
+
+import csv
+import io
+import unicodedata
+
+import hypothesis.strategies as st
+import pytest
+from hypothesis import given, settings
+
+from balancekit import analyze, read
+from balancekit.errors import DataError
+from balancekit.labels import UNLABELLED
+from balancekit.sources import open_source
+
+
+def write(tmp_path, content, name="table.csv"):
+    path = tmp_path / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def issues_of(stats):
+    return {issue.code: issue.count for issue in stats.issues if issue.code >= "BK2"}
+
+
+def assert_counts(path, by_class, *, missing=0, issues=None, **options):
+    """Reading and analysing agree on classes, counts and missing labels."""
+    stats = analyze(path, **options)
+    assert dict(zip(stats.class_names, stats.class_counts, strict=True)) == by_class
+    assert stats.n_unlabelled == missing
+    assert stats.n_samples == sum(by_class.values()) + missing
+    assert issues_of(stats) == (issues or {})
+    labels = read(path, **options)
+    assert labels.class_names == stats.class_names
+    assert tuple(labels.class_counts().tolist()) == stats.class_counts
+    assert labels.class_ids.tolist().count(UNLABELLED) == missing
+    assert labels.n_samples == stats.n_samples
+
+
+AB = {"a": 1, "b": 1}
+TABLES = {
+    "plain": ("x,label\n1,a\n2,b\n", AB),
+    "without a last line break": ("x,label\n1,a\n2,b", AB),
+    "line breaks of Windows": ("x,label\r\n1,a\r\n2,b\r\n", AB),
+    "line breaks of old Macs": ("x,label\r1,a\r2,b\r", AB),
+    "line breaks of two kinds": ("x,label\n1,a\r\n2,b\n", AB),
+    "byte order mark": ("\ufefflabel,x\na,1\nb,2\n", AB),
+    "byte order mark before a quote": ('\ufeff"label",x\na,1\nb,2\n', AB),
+    "semicolons": ("x;label\n1,5;a\n2,5;b\n", AB),
+    "bars": ("x|label\n1|a\n2|b\n", AB),
+    "tabs": ("x\tlabel\n1,5\ta\n2,5\tb\n", AB),
+    "one column": ("label\na\nb\n", AB),
+    "one column that holds delimiters": ('label\n"a,b"\n"c;d"\n', {"a,b": 1, "c;d": 1}),
+    "delimiters in a quoted name": ('"a,b,c";label\n1;a\n2;b\n', AB),
+    "quoted commas and line breaks": (
+        'x,label\n"1, 2","a, b"\n"line\nbreak","c\nd"\n"say ""hi""",e\n',
+        {"a, b": 1, "c\nd": 1, "e": 1},
+    ),
+    "a quote inside of text": ('x,label\n5" pipe,a\n6,b\n', AB),
+    "a name of spaces around": ("x, label \n1,a\n2,b\n", AB),
+    "blank lines first": ("\n\nx,label\n1,a\n2,b\n", AB),
+    "blank lines of Windows first": ("\r\nx,label\r\n1,a\r\n2,b\r\n", AB),
+    "blank lines between": ("x,label\n1,a\n\n2,b\n\n", AB),
+    "a column without a name": (",label\n0,a\n1,b\n", AB),
+    "a tab for a name": ("\tlabel\n0\ta\n1\tb\n", AB),
+    "a column twice": ("label,label,x\na,z,1\nb,z,2\n", AB),
+    "names that SQL knows": ("rows,select,from,label\n1,2,3,a\n4,5,6,b\n", AB),
+    "numbers as they are written": (
+        "x,label\n1,1\n2,1.0\n3,007\n4,1\n",
+        {"1": 2, "007": 1, "1.0": 1},
+    ),
+    "integers in their order": ("x,label\n1,10\n2,9\n3,-1\n", {"-1": 1, "9": 1, "10": 1}),
+    "words that other readers drop": (
+        "x,label\n1,NA\n2,null\n3,None\n",
+        {"NA": 1, "None": 1, "null": 1},
+    ),
+    "letters of all kinds": ("x,label\n1,\N{CAT}\n2,e\u0301\n", {"\N{CAT}": 1, "e\u0301": 1}),
+    "one class": ("x,label\n1,a\n2,a\n", {"a": 2}),
+    "one row": ("x,label\n1,a\n", {"a": 1}),
+}
+
+
+@pytest.mark.parametrize(("content", "by_class"), TABLES.values(), ids=TABLES.keys())
+def test_tables_are_counted(tmp_path, content, by_class):
+    assert_counts(write(tmp_path, content), by_class)
+
+
+def test_a_tsv_file_is_split_at_tabs_alone(tmp_path):
+    path = write(tmp_path, "a,b,c,d\tlabel\n1,2\tx\n3\ty\n", "table.tsv")
+    assert_counts(path, {"x": 1, "y": 1})
+
+
+def test_the_order_of_labels_is_that_of_the_rows(tmp_path):
+    names = [f"class {i % 7}" for i in range(5000)]
+    path = write(tmp_path, "x,label\n" + "".join(f"{i},{n}\n" for i, n in enumerate(names)))
+    labels = read(path)
+    assert [labels.class_names[i] for i in labels.class_ids] == names
+
+
+def test_a_type_that_changes_late_is_no_surprise(tmp_path):
+    rows = "".join(f"{i},{i % 2}\n" for i in range(60_000))
+    assert_counts(write(tmp_path, f"x,label\n{rows}1,cat\n"), {"0": 30_000, "1": 30_000, "cat": 1})
+
+
+# What DuckDB trims: the separators of Unicode, no-break spaces among them, but no tabs.
+SPACES = "".join(chr(i) for i in range(0x10000) if unicodedata.category(chr(i)) == "Zs")
+cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
+
+
+@given(rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=8))
+@settings(max_examples=40, deadline=None)
+def test_what_the_csv_module_writes_is_read_back(tmp_path_factory, rows):
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([("x", "label"), *rows])
+    names = [name for _, name in rows]
+    missing = [name.strip(SPACES).lower() in ("", "nan") for name in names]
+    path = write(tmp_path_factory.mktemp("csv"), text.getvalue())
+    if all(missing):
+        with pytest.raises(DataError, match="column 'label' holds no label"):
+            read(path)
+        return
+    labels = read(path)
+    expected = [None if gone else name for name, gone in zip(names, missing, strict=True)]
+    assert [labels.class_names[i] if i >= 0 else None for i in labels.class_ids] == expected
+
+
+# --- missing, broken, foreign -------------------------------------------------------------------
+
+
+def test_missing_labels_keep_their_place(tmp_path):
+    path = write(tmp_path, "x,label\n1,\n2,a\n3,  \n4,NaN\n5,b\n6,nan\n7\n")
+    assert_counts(path, AB, missing=5)
+    assert read(path).class_ids.tolist() == [-1, 0, -1, -1, 1, -1, -1]
+    assert {i.code for i in analyze(path).issues} >= {"BK105"}
+
+
+def test_rows_that_are_too_short_lack_a_label_and_those_too_long_are_told(tmp_path):
+    path = write(tmp_path, "x,label\n1,a\n2\n3,b,c\n4,b\n")
+    assert_counts(path, AB, missing=1, issues={"BK203": 1})
+    (issue,) = [issue for issue in analyze(path).issues if issue.code == "BK203"]
+    assert issue.examples == ("line 4: Expected Number of Columns: 2 Found: 3",)
+
+
+def test_short_rows_and_quoted_line_breaks_go_together(tmp_path):
+    assert_counts(write(tmp_path, 'x,y,label\n"1\n2",3,a\n4\n5,6,b\n'), AB, missing=1)
+
+
+def test_a_quote_that_is_never_closed_is_told(tmp_path):
+    path = write(tmp_path, 'x,label\n1,a\n2,b\n3,"c\n4,d\n')
+    assert_counts(path, AB, issues={"BK203": 1})
+
+
+def test_latin_1_is_read_and_told(tmp_path):
+    path = write(tmp_path, "x,label\n1,café\n2,b\n".encode("latin-1"))
+    assert_counts(path, {"b": 1, "café": 1}, issues={"BK206": 1})
+
+
+def test_line_breaks_may_change_late_in_a_file(tmp_path):
+    path = write(tmp_path, "x,label\n" + "1234567,aaaa\n" * 300_000 + "1,b\r\n")
+    assert_counts(path, {"aaaa": 300_000, "b": 1})
+
+
+def test_short_rows_and_quoted_line_breaks_may_come_late_in_a_file(tmp_path):
+    rows = "1234567,1234567,aaaa\n" * 200_000
+    path = write(tmp_path, f'x,y,label\n{rows}4\n"1\n2",3,b\n')
+    assert_counts(path, {"aaaa": 200_000, "b": 1}, missing=1)
+
+
+def test_bytes_that_are_not_utf_8_late_in_a_file_are_told(tmp_path):
+    path = write(tmp_path, b"x,label\n" + b"1234567,aaaa\n" * 90_000 + "1,café\n".encode("latin-1"))
+    assert_counts(path, {"aaaa": 90_000}, issues={"BK203": 1})
+
+
+# --- the label column ---------------------------------------------------------------------------
+
+FOUND = {
+    "in another case": ("x,LABEL\n1,a\n2,b\n", "LABEL"),
+    "the likeliest of several": ("y,species,class\n1,a,c\n1,b,d\n", "class"),
+    "y last of all": ("x,y\n1,a\n2,b\n", "y"),
+}
+
+
+@pytest.mark.parametrize(("content", "column"), FOUND.values(), ids=FOUND.keys())
+def test_a_label_column_is_found_by_its_name_and_told(tmp_path, content, column):
+    source = open_source(write(tmp_path, content))
+    assert f"label column {column!r} (found by its name)" in source.description
+
+
+def test_a_label_column_is_named(tmp_path):
+    path = write(tmp_path, "label,kind\nz,a\nz,b\n")
+    assert_counts(path, AB, label="kind")
+    assert "label column 'kind' (named by you)" in analyze(path, label="kind").source
+
+
+def test_a_column_that_is_not_there_is_refused_with_the_nearest(tmp_path):
+    path = write(tmp_path, "Filename,Species\n1,a\n")
+    with pytest.raises(DataError, match=r"'Specis', got .*'Species'\]\. Did you mean 'Species'\?"):
+        read(path, label="Specis")
+    with pytest.raises(DataError, match=r"got the columns \['Filename', 'Species'\]\.$"):
+        read(path, label="zzz")
+
+
+def test_a_table_without_a_likely_column_is_refused_with_its_columns(tmp_path):
+    path = write(tmp_path, "0.49,0.29,cp\n0.07,0.40,im\n")
+    with pytest.raises(
+        DataError, match=r"got the columns \['0.49', '0.29', 'cp'\].*--label COLUMN"
+    ):
+        analyze(path)
+
+
+HOSTILE = ["la\"b'el; DROP TABLE rows;--", "a'b", "a,b", 'quote "', "$1", "{x}", "*", "a\nb", "\\"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_no_column_name_is_taken_for_sql(tmp_path, name):
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([("x", name), (1, "a"), (2, "b")])
+    assert_counts(write(tmp_path, text.getvalue()), AB, label=name)
+
+
+PATHS = [
+    "[a]*?.csv",
+    "quo'te.csv",
+    'dou"ble.csv',
+    "line\nbreak.csv",
+    "{a,b}.csv",
+    "back\\slash.csv",
+    "**.csv",
+]
+
+
+@pytest.mark.parametrize("name", PATHS)
+def test_no_path_is_taken_for_a_pattern(tmp_path, name):
+    write(tmp_path, "x,label\n1,z\n", "a.csv")
+    write(tmp_path, "x,label\n1,z\n", "b.csv")
+    assert_counts(write(tmp_path, "x,label\n1,a\n2,b\n", name), AB)
+
+
+def test_a_table_of_another_suffix_is_read_when_told(tmp_path):
+    path = write(tmp_path, "x,label\n1,a\n2,b\n", "table.data")
+    with pytest.raises(DataError, match=r"got a \.data file. Say --format csv"):
+        read(path)
+    assert_counts(path, AB, format="csv")
+
+
+# --- pictures named in a table ------------------------------------------------------------------
+
+
+def test_a_column_of_pictures_gives_the_ids(tmp_path):
+    path = write(tmp_path, "n,image,label\n1,b.jpg,x\n2,a.PNG,y\n3,,x\n")
+    labels = read(path)
+    assert labels.media == analyze(path).media == "pictures"
+    assert list(labels.sample_ids) == ["b.jpg", "a.PNG", ""]
+
+
+def test_other_tables_are_rows_without_ids(tmp_path):
+    labels = read(write(tmp_path, "image,label\nb.jpg,x\nno picture,y\n"))
+    assert (labels.media, labels.sample_ids) == ("rows", None)
+
+
+# --- refusals -----------------------------------------------------------------------------------
+
+REFUSED = {
+    "empty": ("", "expected a table with a header, got an empty file"),
+    "blank": ("\n \n\n", "expected a table with a header, got an empty file"),
+    "header alone": ("x,label\n", "column 'label' holds no label"),
+    "no label at all": ("x,label\n1,\n2,nan\n", "column 'label' holds no label"),
+    "UTF-16": ("x,label\n1,a\n".encode("utf-16"), "expected a label column"),
+}
+
+
+@pytest.mark.parametrize(("content", "words"), REFUSED.values(), ids=REFUSED.keys())
+def test_a_table_without_labels_is_refused(tmp_path, content, words):
+    with pytest.raises(DataError, match=words):
+        read(write(tmp_path, content))
+
+
+def test_a_table_without_rows_is_an_error_in_the_analysis(tmp_path):
+    stats = analyze(write(tmp_path, "x,label\n"))
+    assert (stats.n_samples, stats.class_names) == (0, ())
+    assert [(issue.code, issue.severity) for issue in stats.issues] == [("BK101", "error")]
+
+
+def test_a_folder_is_no_table(tmp_path):
+    with pytest.raises(DataError, match=r"cannot be read \(Is a directory\)"):
+        read(tmp_path, format="csv")

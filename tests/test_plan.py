@@ -1,0 +1,484 @@
+"""A plan is written and read without loss, and refused with every contradiction in its place."""
+
+import tomllib
+
+import hypothesis.strategies as st
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from balancekit import Labels, Plan, PlanError, analyze
+from balancekit.plan import (
+    ClassBalanced,
+    CorrectAfterTraining,
+    CorrectInTraining,
+    CrossEntropy,
+    DataRef,
+    Focal,
+    LogitAdjusted,
+    Natural,
+    NoAugmentation,
+    Power,
+    Reason,
+    TaskAugmentation,
+    Uniform,
+    WeightedBce,
+    target_shares,
+)
+from balancekit.weights import power_weights
+
+LABELS = Labels.from_names(["a"] * 90 + ["b"] * 9 + ["c"])
+DATA = DataRef.from_labels(LABELS)
+SEVERAL = Labels(class_ids=[0, 1, 0], class_names=("x", "y"), offsets=[0, 2, 3, 3, 3])
+AFTER = CorrectAfterTraining()
+
+
+def plan(**fields):
+    return Plan(**{"data": DATA, "objective": "balanced_accuracy", "correction": AFTER} | fields)
+
+
+# --- the round trip -----------------------------------------------------------------------------
+
+texts = st.text(max_size=8)  # all of Unicode but lone surrogates, control characters included
+numbers = st.floats(allow_nan=False)
+positive = st.floats(1e-6, 1e6)
+names = st.lists(texts, max_size=3).map(tuple)
+some_weights = st.none() | st.lists(numbers, max_size=4).map(tuple)
+
+sampling = st.just(Natural()) | st.just(Uniform()) | st.builds(Power, alpha=st.floats(-4, 4))
+augmentation = st.just(NoAugmentation()) | st.builds(
+    TaskAugmentation, task=texts, allow=names, forbid=names
+)
+losses = (
+    st.builds(CrossEntropy, class_weights=some_weights)
+    | st.builds(Focal, gamma=st.floats(0, 9), class_weights=some_weights)
+    | st.builds(ClassBalanced, beta=st.floats(0, 1, exclude_max=True))
+    | st.builds(LogitAdjusted, tau=st.floats(-9, 9))
+    | st.builds(WeightedBce, pos_weight=some_weights)
+)
+data_refs = st.builds(
+    DataRef,
+    fingerprint=texts,
+    task=st.sampled_from(["classification", "multilabel"]),
+    media=st.sampled_from(["pictures", "rows", "unknown"]),
+    n_samples=st.integers(0, 2**40),
+    class_names=names,
+    class_counts=st.lists(st.integers(0, 2**40), max_size=4).map(tuple),
+)
+plans = st.builds(
+    Plan,
+    data=data_refs,
+    objective=texts,
+    wanted_prior=st.sampled_from(["training", "uniform"])
+    | st.lists(numbers, max_size=3).map(tuple),
+    seed=st.integers(-(2**62), 2**62),
+    allow_double_correction=st.booleans(),
+    bias_init=st.sampled_from(["zeros", "log-prior"]),
+    metrics=names,
+    sampling=sampling,
+    augmentation=augmentation,
+    loss=losses,
+    correction=st.sampled_from([CorrectInTraining(), AFTER]),
+    warnings=names,
+    reasons=st.lists(
+        st.builds(Reason, part=texts, because=texts, source=texts, instead=texts), max_size=2
+    ).map(tuple),
+)
+
+
+@given(one=plans)
+@settings(deadline=None)  # the first example pays for the import of the writer
+def test_any_plan_is_the_same_after_toml(one):
+    from balancekit.plan import plan_from_fields
+
+    assert plan_from_fields(tomllib.loads(one.to_toml())) == one
+
+
+def test_a_plan_is_the_same_after_a_file(tmp_path):
+    one = plan(
+        loss=Focal(gamma=1.5, class_weights=(0.5, 1.0, 2.0)),
+        augmentation=TaskAugmentation(task="natural", forbid=("rotate",)),
+        warnings=('a "quoted"\nline\r\n\ttab \\ \N{CAT}',),
+    )
+    one.save(tmp_path / "plan.toml")
+    assert Plan.load(tmp_path / "plan.toml") == one
+    assert [file.name for file in tmp_path.iterdir()] == ["plan.toml"]
+
+
+def test_what_a_plan_leaves_out_has_its_default(tmp_path):
+    fields = tomllib.loads(plan().to_toml())
+    kept = {name: fields[name] for name in ("data", "objective", "correction")}
+    text = Plan.to_toml(msgspec.convert(kept, Plan))
+    (tmp_path / "plan.toml").write_text(text)
+    assert Plan.load(tmp_path / "plan.toml") == plan()
+
+
+def test_weights_may_come_from_numpy(tmp_path):
+    weights = power_weights([90, 9, 1])
+    one = plan(loss=CrossEntropy(class_weights=tuple(weights)), seed=np.int64(3))
+    one.save(tmp_path / "plan.toml")
+    loaded = Plan.load(tmp_path / "plan.toml")
+    assert loaded.loss == CrossEntropy(class_weights=tuple(weights.tolist()))
+    assert loaded.seed == 3
+
+
+# --- writing whole or not at all ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("where", ["balancekit.plan.Plan.to_toml", "pathlib.Path.replace"])
+def test_a_plan_that_cannot_be_written_leaves_the_old_one_and_nothing_else(
+    tmp_path, monkeypatch, where
+):
+    path = tmp_path / "plan.toml"
+    plan(seed=1).save(path)
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(where, fail)
+    with pytest.raises(OSError, match="disk full"):
+        plan(seed=2).save(path)
+    monkeypatch.undo()
+    assert [file.name for file in tmp_path.iterdir()] == ["plan.toml"]
+    assert Plan.load(path).seed == 1
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+TOML = plan().to_toml()
+
+
+def refusal(tmp_path, text):
+    path = tmp_path / "plan.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(PlanError) as caught:
+        Plan.load(path)
+    message = str(caught.value)
+    assert message.startswith(f"{path}: ")
+    return message
+
+
+def test_all_that_is_wrong_is_told_at_once_with_its_place(tmp_path):
+    text = (
+        TOML.replace("objective", "objektive")
+        .replace("seed = 0", 'seed = "x"')
+        .replace('"balancekit.plan/1"', '"balancekit.plan/9"')
+        .replace('kind = "natural"', 'kind = "natrual"')
+        .replace('kind = "cross-entropy"', 'kind = "class-balanced"\nbeta = 1.5')
+        .replace('kind = "none"', 'kind = "task"\ntask = "natural"\nallow = [1]')
+        .replace("n_samples = 100", 'n_samples = "many"')
+    )
+    lines = refusal(tmp_path, text + "\n[extra]\n").splitlines()[1:]
+    assert sorted(line.removeprefix("  - ") for line in lines) == [
+        "augmentation.allow[0]: expected `str`, got `int`",
+        "data.n_samples: expected `int`, got `str`",
+        "extra: no such field",
+        "loss: beta: expected a number in [0, 1), got 1.5",
+        "objective: missing",
+        "objektive: no such field",
+        "sampling.kind: invalid value 'natrual'",
+        "schema: invalid enum value 'balancekit.plan/9'",
+        "seed: expected `int`, got `str`",
+    ]
+
+
+NONSENSE = {
+    "an unknown field of a choice": (
+        TOML.replace('kind = "natural"', 'kind = "natural"\nalpha = 1.0'),
+        "sampling: object contains unknown field `alpha`",
+    ),
+    "a choice without its field": (
+        TOML.replace('kind = "natural"', 'kind = "power"'),
+        "sampling: object missing required field `alpha`",
+    ),
+    "a choice without a kind": (
+        TOML.replace('kind = "natural"', ""),
+        "sampling: object missing required field `kind`",
+    ),
+    "an exponent that is no number": (
+        TOML.replace('kind = "natural"', 'kind = "power"\nalpha = nan'),
+        r"sampling: alpha: expected a number in \[-4, 4\], got nan",
+    ),
+    "a gamma below 0": (
+        TOML.replace('kind = "cross-entropy"', 'kind = "focal"\ngamma = -1.0'),
+        "loss: gamma: expected a number ≥ 0, got -1.0",
+    ),
+    "an infinite tau": (
+        TOML.replace('kind = "cross-entropy"', 'kind = "logit-adjusted"\ntau = inf'),
+        "loss: tau: expected a finite number, got inf",
+    ),
+    "a class that is no text": (
+        TOML.replace('"a"', "1"),
+        r"data\.class_names\[0\]: expected `str`",
+    ),
+    "no TOML": ("seed = \n", "expected a plan in TOML"),
+    "not UTF-8": (b"\xff", "expected a plan in TOML"),
+    "nothing": ("", "data: missing"),
+}
+
+
+@pytest.mark.parametrize(("text", "words"), NONSENSE.values(), ids=NONSENSE.keys())
+def test_nonsense_is_refused_in_its_place(tmp_path, text, words):
+    message = refusal(tmp_path, text)
+    with pytest.raises(AssertionError, match=words):
+        raise AssertionError(message)
+
+
+def test_a_plan_that_is_not_there_is_refused(tmp_path):
+    for path in (tmp_path / "plan.toml", tmp_path):
+        with pytest.raises(PlanError, match=f"{path}: expected a plan in TOML"):
+            Plan.load(path)
+
+
+# --- contradictions -----------------------------------------------------------------------------
+
+INF, NAN = float("inf"), float("nan")
+CONTRADICTIONS = {
+    "too few weights": (
+        {"loss": CrossEntropy(class_weights=(1.0, 2.0))},
+        "loss.class_weights: expected 3 numbers above 0, one a class, got (1.0, 2.0)",
+    ),
+    "a weight of 0": ({"loss": Focal(class_weights=(1.0, 2.0, 0.0))}, "loss.class_weights: "),
+    "a weight that is no number": (
+        {"loss": CrossEntropy(class_weights=(1.0, 1.0, NAN))},
+        "loss.class_weights: ",
+    ),
+    "an infinite weight": ({"loss": CrossEntropy(class_weights=(1, INF, 1))}, "loss.class_weights"),
+    "a prior of other classes": (
+        {"wanted_prior": (0.5, 0.5)},
+        "wanted_prior: expected 3 shares above 0 that sum to 1, got (0.5, 0.5)",
+    ),
+    "a prior that sums to 2": ({"wanted_prior": (1.0, 0.5, 0.5)}, "wanted_prior: "),
+    "a prior with a 0": ({"wanted_prior": (0.5, 0.5, 0.0)}, "wanted_prior: "),
+    "a prior that is no number": ({"wanted_prior": (NAN, NAN, NAN)}, "wanted_prior: "),
+    "a loss of labels for classes": (
+        {"loss": WeightedBce()},
+        "loss: expected a loss for a classification task, got weighted-bce",
+    ),
+    "a loss of classes for labels": (
+        {"data": DataRef.from_labels(SEVERAL)},
+        "loss: expected weighted-bce for a multilabel task, got cross-entropy",
+    ),
+    "too few counts": (
+        {"data": msgspec.structs.replace(DATA, class_counts=(1, 2))},
+        "data.class_counts: expected 3 counts, one a class name, got 2",
+    ),
+    "a negative count": (
+        {"data": msgspec.structs.replace(DATA, class_counts=(1, 2, -1))},
+        "data.class_counts: expected counts ≥ 0",
+    ),
+    "no samples": (
+        {"data": msgspec.structs.replace(DATA, class_counts=(0, 0, 0))},
+        "data.class_counts: expected counts ≥ 0, one above 0",
+    ),
+    "no classes": (
+        {
+            "data": msgspec.structs.replace(DATA, class_names=(), class_counts=()),
+            "wanted_prior": (),
+            "loss": CrossEntropy(class_weights=()),
+        },
+        "data.class_counts: expected counts ≥ 0, one above 0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "words"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+def test_contradictions_are_refused_in_their_place(fields, words):
+    with pytest.raises(PlanError) as caught:
+        plan(**fields).check()
+    assert f"\n  - {words}" in str(caught.value)
+
+
+def test_all_contradictions_are_told_at_once():
+    with pytest.raises(PlanError) as caught:
+        plan(wanted_prior=(1.0,), loss=WeightedBce(pos_weight=(1.0,))).check()
+    places = [line.split(":")[0] for line in str(caught.value).splitlines()[1:]]
+    assert places == ["  - loss.pos_weight", "  - wanted_prior", "  - loss"]
+
+
+IMPOSSIBLE = {
+    "alpha": lambda: Power(alpha=4.1),
+    "alpha is no number": lambda: Power(alpha=NAN),
+    "gamma": lambda: Focal(gamma=-0.1),
+    "beta": lambda: ClassBalanced(beta=1.0),
+    "beta is no number": lambda: ClassBalanced(beta=NAN),
+    "tau": lambda: LogitAdjusted(tau=NAN),
+}
+
+
+@pytest.mark.parametrize("make", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+def test_an_impossible_choice_is_not_made(make):
+    with pytest.raises(ValueError, match=r"^(alpha|beta|gamma|tau): expected"):
+        make()
+
+
+# --- the one net correction ---------------------------------------------------------------------
+
+INVERSE = CrossEntropy(class_weights=tuple(100 / 3 / np.array([90, 9, 1])))
+ONCE = {
+    "sampling": {"sampling": Uniform()},
+    "weights": {"loss": INVERSE},
+    "adjustment": {"loss": LogitAdjusted()},
+    "half by each": {
+        "sampling": Power(alpha=0.5),
+        "loss": CrossEntropy(class_weights=tuple(np.array([90, 9, 1.0]) ** -0.5)),
+    },
+    "adjustment of what is left": {"sampling": Power(alpha=0.5), "loss": LogitAdjusted()},
+    "adjustment of balanced draws": {"sampling": Uniform(), "loss": LogitAdjusted()},
+}
+
+
+@pytest.mark.parametrize("fields", ONCE.values(), ids=ONCE.keys())
+def test_one_full_correction_passes_and_leads_to_the_wanted_prior(fields):
+    one = plan(correction=CorrectInTraining(), **fields)
+    assert one.check() is one
+    # 1e-9: logarithms of shares and back.
+    np.testing.assert_allclose(one.believed_prior(), one.wanted(), rtol=1e-9)
+
+
+TWICE = {
+    "balanced and weighted": (
+        {"sampling": Uniform(), "loss": INVERSE},
+        "corrects the class prior 2.00 times: sampling 1.00 + loss 1.00",
+    ),
+    "square root and weighted": (
+        {"sampling": Power(alpha=0.5), "loss": INVERSE},
+        "corrects the class prior 1.50 times: sampling 0.50 + loss 1.00",
+    ),
+    "sampled beyond balance": (
+        {"sampling": Power(alpha=-1.0)},
+        "corrects the class prior 2.00 times: sampling 2.00 + loss 0.00",
+    ),
+    "adjusted twice as strongly": (
+        {"loss": LogitAdjusted(tau=2.0)},
+        "corrects the class prior 2.00 times: sampling 0.00 + loss 2.00",
+    ),
+}
+
+
+@pytest.mark.parametrize("correction", [CorrectInTraining(), AFTER], ids=["in", "after"])
+@pytest.mark.parametrize(("fields", "words"), TWICE.values(), ids=TWICE.keys())
+def test_more_than_one_correction_is_refused_with_the_arithmetic(fields, words, correction):
+    with pytest.raises(PlanError) as caught:
+        plan(correction=correction, **fields).check()
+    assert words in str(caught.value)
+    assert "allow_double_correction = true" in str(caught.value)
+    insisted = plan(correction=correction, allow_double_correction=True, **fields)
+    assert insisted.check() is insisted
+
+
+def test_a_correction_where_none_is_wanted_is_refused():
+    with pytest.raises(PlanError, match="corrects the class prior"):
+        plan(sampling=Uniform(), wanted_prior="training").check()
+    assert plan(wanted_prior="training", correction=CorrectInTraining()).check()
+
+
+def test_half_a_correction_in_training_is_refused_and_may_be_completed_afterwards():
+    half = {"sampling": Power(alpha=0.5)}
+    with pytest.raises(PlanError, match=r'go 0\.50 of the way.*Set kind = "after-training"'):
+        plan(correction=CorrectInTraining(), **half).check()
+    assert plan(**half).check()
+
+
+def test_equal_classes_need_no_correction():
+    even = DataRef.from_labels(Labels.from_names("ab" * 10))
+    assert plan(data=even, correction=CorrectInTraining()).check()
+
+
+def test_a_saved_double_correction_is_refused_with_the_path(tmp_path):
+    plan(sampling=Uniform(), loss=INVERSE).save(tmp_path / "plan.toml")
+    with pytest.raises(PlanError, match=r"plan\.toml: plan:\n  - loss: together with the sampling"):
+        Plan.load(tmp_path / "plan.toml")
+
+
+# --- priors -------------------------------------------------------------------------------------
+
+WANTED = {
+    "training": ("training", [0.9, 0.09, 0.01]),
+    "uniform": ("uniform", [1 / 3] * 3),
+    "its own": ((0.5, 0.3, 0.2), [0.5, 0.3, 0.2]),
+}
+
+
+@pytest.mark.parametrize(("given_prior", "expected"), WANTED.values(), ids=WANTED.keys())
+def test_the_wanted_prior_is_spelt_out(given_prior, expected):
+    np.testing.assert_allclose(plan(wanted_prior=given_prior).wanted(), expected)
+
+
+SHARES = {
+    "natural": (Natural(), [0.9, 0.09, 0.01, 0]),
+    "uniform": (Uniform(), [1 / 3, 1 / 3, 1 / 3, 0]),
+    "reversed": (Power(alpha=-1.0), [1 / 101, 10 / 101, 90 / 101, 0]),
+    "natural by its power": (Power(alpha=1.0), [0.9, 0.09, 0.01, 0]),
+}
+
+
+@pytest.mark.parametrize(("targets", "expected"), SHARES.values(), ids=SHARES.keys())
+def test_targets_give_shares_and_empty_classes_none(targets, expected):
+    # Reversed: 1/90, 1/9 and 1 over their sum 101/90.
+    np.testing.assert_allclose(target_shares(targets, [90, 9, 1, 0]), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("counts", [[], [0, 0], [-1, 2], [[1]], 3], ids=str)
+def test_targets_of_no_counts_are_refused(counts):
+    with pytest.raises(PlanError, match="expected counts"):
+        target_shares(Uniform(), counts)
+
+
+def test_a_target_of_another_kind_is_refused():
+    with pytest.raises(PlanError, match="expected Natural"):
+        target_shares("uniform", [1, 2])
+
+
+def test_each_label_of_several_has_a_prior_of_its_own():
+    data = DataRef.from_labels(SEVERAL)  # x in 2 of 4 samples, y in 1 of 4
+    np.testing.assert_allclose(plan(data=data, loss=WeightedBce()).believed_prior(), [0.5, 0.25])
+    balanced = plan(data=data, loss=WeightedBce(pos_weight=(1.0, 3.0)))
+    np.testing.assert_allclose(balanced.believed_prior(), [0.5, 0.5])
+    assert balanced.check()
+
+
+def test_an_empty_class_keeps_every_prior_finite():
+    data = DataRef.from_labels(Labels(class_ids=[0, 0, 1], class_names=("a", "b", "empty")))
+    for targets in (Natural(), Uniform(), Power(alpha=-1.0)):
+        one = plan(data=data, sampling=targets, loss=LogitAdjusted())
+        for prior in (one.draw_prior(), one.training_prior(), one.believed_prior()):
+            assert np.all(prior > 0)
+            assert prior.sum() == pytest.approx(1)
+
+
+# --- data ---------------------------------------------------------------------------------------
+
+
+def test_a_plan_fits_the_data_that_it_was_made_for():
+    assert DataRef.from_stats(analyze(LABELS)) == DATA
+    plan().check_data(LABELS)
+
+
+OTHER_DATA = {
+    "other classes": (
+        Labels.from_names(["a"] * 90 + ["b"] * 9 + ["d"]),
+        r"expected the classes \[a, b, c\], got \[a, b, d\]",
+    ),
+    "classes in another order": (
+        Labels(class_ids=[0], class_names=("b", "a", "c")),
+        r"expected the classes \[a, b, c\], got \[b, a, c\]",
+    ),
+    "other counts": (
+        LABELS.take(range(99)),
+        r"expected 100 samples with class counts \[90, 9, 1\], got 99 with \[90, 9, 0\]",
+    ),
+}
+
+
+@pytest.mark.parametrize(("labels", "words"), OTHER_DATA.values(), ids=OTHER_DATA.keys())
+def test_other_data_are_refused_and_what_to_do_is_told(labels, words):
+    with pytest.raises(PlanError, match=words) as caught:
+        plan().check_data(labels)
+    assert "`balancekit recommend`" in str(caught.value)
+    assert "--allow-other-data" in str(caught.value)
+
+
+def test_the_order_of_samples_does_not_matter():
+    plan().check_data(LABELS.take(np.arange(100)[::-1]))

@@ -1,0 +1,220 @@
+"""Counts merge whatever the shards; Stats are written, read and shown."""
+
+import itertools
+import json
+import pickle
+
+import hypothesis.strategies as st
+import msgspec
+import numpy as np
+import pytest
+from hypothesis import given, settings
+
+from balancekit import Counts, DataError, Labels, Stats, analyze
+from balancekit.analysis import stats_from_counts
+from balancekit.engines import merge_results
+from balancekit.stats import Problem, fingerprint_of, shot_groups, wilson_interval
+
+KINDS = ["picture-unreadable", "hidden-file", "row-malformed"]
+
+
+@st.composite
+def shards(draw):
+    """What shards of one data set give: counts whose examples are the first few by name."""
+    by_class = draw(st.dictionaries(st.sampled_from("abcdé"), st.integers(0, 99), max_size=4))
+    n_unlabelled = draw(st.integers(0, 5))
+    problems = {}
+    for kind in draw(st.sets(st.sampled_from(KINDS))):
+        paths = draw(st.sets(st.sampled_from([f"{i}.jpg" for i in range(12)]), min_size=1))
+        problems[kind] = Problem(count=len(paths), examples=tuple(sorted(paths)[:5]))
+    return Counts(
+        samples_per_class=by_class,
+        n_samples=sum(by_class.values()) + n_unlabelled,
+        n_unlabelled=n_unlabelled,
+        n_checked=draw(st.integers(0, 9)),
+        task=draw(st.sampled_from(["classification", "multilabel"])),
+        media=draw(st.sampled_from(["pictures", "rows", "unknown"])),
+        problems=problems,
+    )
+
+
+def stats_bytes(counts):
+    return stats_from_counts(counts, "a test", tuple(sorted(counts.samples_per_class))).to_json()
+
+
+def encoded(counts):
+    return msgspec.json.encode(counts, order="deterministic")
+
+
+# --- the merge law ------------------------------------------------------------------------------
+
+
+@given(parts=st.lists(shards(), min_size=1, max_size=6), data=st.data())
+def test_counts_merge_to_the_same_bytes_in_any_order_and_grouping(parts, data):
+    whole = merge_results(parts, Counts())
+    order = data.draw(st.permutations(parts))
+    cut = data.draw(st.integers(0, len(parts)))
+    regrouped = merge_results(order[:cut], Counts()) + merge_results(order[cut:], Counts())
+    assert encoded(regrouped) == encoded(whole)
+    assert stats_bytes(regrouped) == stats_bytes(whole)
+
+
+@given(part=shards())
+def test_nothing_added_changes_nothing(part):
+    assert encoded(part + Counts()) == encoded(Counts() + part) == encoded(part)
+
+
+@given(part=shards())
+def test_counts_survive_the_way_to_another_process(part):
+    assert pickle.loads(pickle.dumps(part)) == part
+    assert msgspec.json.decode(msgspec.json.encode(part), type=Counts) == part
+
+
+@given(
+    names=st.lists(st.sampled_from(["a", "b", "c", None]), min_size=1, max_size=30), data=st.data()
+)
+def test_any_sharding_of_labels_gives_the_counts_of_the_whole(names, data):
+    labels = Labels.from_names(names)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(names)), max_size=4)))
+    edges = [0, *cuts, len(names)]
+    parts = [
+        Counts.from_labels(labels.take(np.arange(start, stop)))
+        for start, stop in itertools.pairwise(edges)
+    ]
+    whole = Counts.from_labels(labels)
+    assert merge_results(parts, Counts()) == whole
+    assert whole.n_unlabelled == names.count(None)
+    assert whole.n_samples == len(names)
+
+
+def test_all_problems_are_counted_and_a_few_kept():
+    one = Problem(count=7, examples=("b", "d", "f", "h", "j"))
+    other = Problem(count=3, examples=("a", "c"))
+    assert one + other == Problem(count=10, examples=("a", "b", "c", "d", "f"))
+
+
+def test_multilabel_samples_without_a_class_are_unlabelled():
+    labels = Labels(class_ids=[0, 1, 1], class_names=("a", "b", "c"), offsets=[0, 2, 2, 3])
+    counts = Counts.from_labels(labels)
+    assert counts.samples_per_class == {"a": 1, "b": 2, "c": 0}
+    assert (counts.n_samples, counts.n_unlabelled, counts.task) == (3, 1, "multilabel")
+
+
+# --- fingerprint --------------------------------------------------------------------------------
+
+BASE = ("classification", {"a": 1, "b": 2}, 3)
+OTHERS = {
+    "task": ("multilabel", {"a": 1, "b": 2}, 3),
+    "a count": ("classification", {"a": 1, "b": 3}, 3),
+    "counts exchanged": ("classification", {"a": 2, "b": 1}, 3),
+    "a name": ("classification", {"a": 1, "c": 2}, 3),
+    "the order": ("classification", {"b": 2, "a": 1}, 3),
+    "samples without a label": ("classification", {"a": 1, "b": 2}, 4),
+    "an empty class": ("classification", {"a": 1, "b": 2, "c": 0}, 3),
+    "names that run together": ("classification", {'a",1],["b': 2}, 3),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS.keys())
+def test_a_fingerprint_differs_where_the_data_do(other):
+    assert fingerprint_of(*other) != fingerprint_of(*BASE)
+
+
+def test_a_fingerprint_is_the_same_for_ever():
+    # Written down: plans that are stored must stay valid.
+    assert fingerprint_of(*BASE) == "ff13fbf6888d2a2ab263b6fb6f53bbd0"
+
+
+# --- Stats --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def stats():
+    return analyze(
+        Labels(class_ids=[2] * 120 + [0] * 30 + [1] * 2, class_names=("b", "a", "c", "d"))
+    )
+
+
+def test_a_frame_has_a_row_a_class_the_largest_first(stats):
+    frame = stats.to_frame()
+    assert list(frame.columns) == ["class_id", "class_name", "count", "share", "shot"]
+    assert frame["class_name"].tolist() == ["c", "b", "a", "d"]
+    assert frame["class_id"].tolist() == [2, 0, 1, 3]
+    assert frame["count"].tolist() == [120, 30, 2, 0]
+    assert frame["shot"].tolist() == ["many", "medium", "few", "few"]
+    assert frame["share"].sum() == pytest.approx(1)
+
+
+def test_a_frame_of_nothing_is_empty():
+    assert len(stats_from_counts(Counts(), "a test", ()).to_frame()) == 0
+
+
+def test_stats_are_read_back(stats, tmp_path):
+    (tmp_path / "analysis.json").write_bytes(stats.to_json())
+    assert Stats.load(tmp_path / "analysis.json") == stats
+    fields = json.loads(stats.to_json())
+    assert fields["schema"] == "balancekit.analysis/1"
+    assert fields["class_counts"] == stats.counts_array().tolist() == [30, 2, 120, 0]
+
+
+SPOILT = {
+    "no JSON": (lambda text: b"<html>", "JSON is malformed"),
+    "empty": (lambda text: b"", "truncated"),
+    "cut off": (lambda text: text[:50], "truncated"),
+    "not UTF-8": (lambda text: text.replace(b"labels", b"lab\xffls", 1), "JSON|[Uu]tf|UTF"),
+    "another version": (lambda text: text.replace(b"analysis/1", b"analysis/9"), r"\$\.schema"),
+    "an unknown field": (lambda text: text.replace(b'"task"', b'"tusk"'), "unknown field `tusk`"),
+    "a count too many": (
+        lambda text: text.replace(b'"class_counts": [', b'"class_counts": [1,'),
+        "4 class names and 5 counts",
+    ),
+    "a list": (lambda text: b"[]", "Expected `object`"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "words"), SPOILT.values(), ids=SPOILT.keys())
+def test_a_spoilt_analysis_is_refused_with_its_name(stats, tmp_path, spoil, words):
+    (tmp_path / "analysis.json").write_bytes(spoil(stats.to_json()))
+    with pytest.raises(DataError, match=rf"analysis\.json: expected an analysis .*({words})"):
+        Stats.load(tmp_path / "analysis.json")
+
+
+def test_an_analysis_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(DataError, match="No such file"):
+        Stats.load(tmp_path / "analysis.json")
+
+
+# --- intervals and groups -----------------------------------------------------------------------
+
+
+@given(trials=st.integers(1, 500), data=st.data(), confidence=st.sampled_from([0.8, 0.95, 0.99]))
+@settings(deadline=None)  # the first example pays for the import
+def test_the_interval_equals_scipy(trials, data, confidence):
+    stats = pytest.importorskip("scipy.stats", reason="SciPy is the reference")
+    hits = data.draw(st.integers(0, trials))
+    expected = stats.binomtest(hits, trials).proportion_ci(confidence, method="wilson")
+    low, high = wilson_interval(hits, trials, confidence)
+    # 1e-9: two quantiles of the normal distribution, and differences near 0.
+    assert (float(low), float(high)) == pytest.approx((expected.low, expected.high), abs=1e-9)
+
+
+# Width of the interval at a recall of .8, from the project's facts, to two digits.
+WIDTHS = {10: 0.45, 50: 0.22, 100: 0.16, 400: 0.08}
+
+
+@pytest.mark.parametrize(("trials", "width"), WIDTHS.items(), ids=map(str, WIDTHS))
+def test_the_interval_has_its_known_width(trials, width):
+    low, high = wilson_interval(0.8 * trials, trials)
+    assert float(high - low) == pytest.approx(width, abs=0.005)  # half of the last digit
+
+
+def test_nothing_is_known_without_trials():
+    low, high = wilson_interval([0, 0, 3], [0, 5, 3])
+    assert (low[0], high[0]) == (0, 1)
+    assert low[1] == 0 < high[1] < 1
+    assert 0 < low[2] < high[2] == 1
+
+
+def test_classes_are_many_medium_or_few():
+    assert shot_groups([101, 100, 20, 19, 0]).tolist() == ["many", "medium", "medium", "few", "few"]
+    assert shot_groups([]).tolist() == []
