@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from balancekit.analysis import stats_from_counts
 from balancekit.errors import OptionError
-from balancekit.labels import SampleKey, labels_of
+from balancekit.labels import Labels, SampleKey, labels_of
 from balancekit.metrics import (
     accuracy,
     balanced_accuracy,
@@ -21,7 +21,7 @@ from balancekit.metrics import (
     macro_f1,
     recall_per_class,
 )
-from balancekit.pipeline import KeyedDataset, build
+from balancekit.pipeline import KeyedDataset, Pipeline, build
 from balancekit.plan import Plan
 from balancekit.recommender import baseline, recommend
 from balancekit.stats import Counts
@@ -98,10 +98,9 @@ def compare(
     on_step: Callable[[float], None] | None = None,
     **loader_options: Any,
 ) -> Comparison:
-    """Train plans under the same budget and seeds, and test them on the same samples.
+    """Results of plans trained under the same budget and seeds, on the same held-out samples.
 
-    Every run of a seed starts from the same weights. Logits are corrected as the plan
-    says before they decide.
+    Every run of a seed starts from the same weights; logits are corrected before they decide.
 
     Args:
         dataset: to train on, as for `build`.
@@ -123,48 +122,40 @@ def compare(
     if seeds < 1 or epochs < 1:
         raise OptionError(f"seeds, epochs: expected integers ≥ 1, got {seeds} and {epochs}")
     labels = labels_of(dataset)
-    if plans is None:
-        counts = Counts.from_labels(labels)
-        stats = stats_from_counts(counts, "the training data", labels.class_names)
-        plans = {"cross-entropy": baseline(stats), "plan": recommend(stats)}
-    held_out = _InOrder(KeyedDataset(validation, None, transform))
-    tests: DataLoader[Any] = DataLoader(
-        held_out,  # type: ignore[arg-type]
-        batch_size=max(batch_size, 256),
-        collate_fn=loader_options.get("collate_fn"),
-        generator=torch.Generator(),  # the global one would be drawn from otherwise
-    )
-    arms = []
-    for name, plan in plans.items():
-        runs = []
-        for seed in range(seeds):
-            began = time.perf_counter()
-            seeded = msgspec.structs.replace(plan, seed=plan.seed + seed)
-            pipeline = build(
-                seeded,
-                dataset,
-                labels,
-                batch_size=batch_size,
-                transform=transform,
-                **loader_options,
-            )
-            # The same start for every plan; the caller's global generators stay as they were.
-            with torch.random.fork_rng():
-                torch.manual_seed(seed)
-                net = model()
-                fit(net, pipeline, epochs=epochs, learning_rate=learning_rate, on_step=on_step)
-            logits, targets = predict(net, tests)
-            taken = pipeline.correct(logits).argmax(1).numpy()
-            matrix = confusion_matrix(targets, taken, labels.n_classes)
-            runs.append((matrix, round(time.perf_counter() - began, 3)))
-        arms.append(_arm(name, runs))
+    tests = _in_order(validation, transform, batch_size, loader_options)
+    options = {"batch_size": batch_size, "transform": transform, **loader_options}
+
+    def run(plan: Plan, seed: int) -> tuple[NDArray[np.int64], float]:
+        began = time.perf_counter()
+        seeded = msgspec.structs.replace(plan, seed=plan.seed + seed)
+        pipeline = build(seeded, dataset, labels, **options)
+        # The same start for every plan; the caller's global generators stay as they were.
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            net = model()
+            fit(net, pipeline, epochs=epochs, learning_rate=learning_rate, on_step=on_step)
+        return _confusion(net, pipeline, tests), round(time.perf_counter() - began, 3)
+
+    chosen = (plans or _default_plans(labels)).items()
     return Comparison(
         class_names=labels.class_names,
         train_counts=tuple(labels.class_counts().tolist()),
         epochs=epochs,
         seeds=tuple(range(seeds)),
-        arms=tuple(arms),
+        arms=tuple(_arm(name, [run(p, seed) for seed in range(seeds)]) for name, p in chosen),
     )
+
+
+def _confusion(net: nn.Module, pipeline: Pipeline, tests: DataLoader[Any]) -> NDArray[np.int64]:
+    logits, targets = predict(net, tests)
+    taken = pipeline.correct(logits).argmax(1).numpy()
+    return confusion_matrix(targets, taken, len(pipeline.plan.data.class_names))
+
+
+def _default_plans(labels: Labels) -> dict[str, Plan]:
+    counts = Counts.from_labels(labels)
+    stats = stats_from_counts(counts, "the training data", labels.class_names)
+    return {"cross-entropy": baseline(stats), "plan": recommend(stats)}
 
 
 class _InOrder:
@@ -178,6 +169,20 @@ class _InOrder:
 
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         return self._dataset[SampleKey(0, index, 0)]
+
+
+def _in_order(
+    validation: Any,
+    transform: Callable[[Any], Any] | None,
+    batch_size: int,
+    loader_options: dict[str, Any],
+) -> DataLoader[Any]:
+    return DataLoader(
+        _InOrder(KeyedDataset(validation, None, transform)),  # type: ignore[arg-type]  # by shape
+        batch_size=max(batch_size, 256),
+        collate_fn=loader_options.get("collate_fn"),
+        generator=torch.Generator(),  # the global one would be drawn from otherwise
+    )
 
 
 def _arm(name: str, runs: list[tuple[NDArray[np.int64], float]]) -> Arm:

@@ -3,6 +3,7 @@
 import msgspec
 import numpy as np
 
+from balancekit.errors import OptionError
 from balancekit.labels import Labels
 from balancekit.plan import Plan
 from balancekit.samplers import ClassIndex, DrawOrder
@@ -64,8 +65,13 @@ def preview(
 
     Raises:
         PlanError: the plan is for other data.
+        OptionError: batch_size or epochs is below 1.
         DataError: the labels carry several classes a sample.
     """
+    if batch_size < 1 or epochs < 1:
+        raise OptionError(
+            f"preview: expected batch_size and epochs ≥ 1, got {batch_size} and {epochs}"
+        )
     if not allow_other_data:
         plan.check_data(labels)
     index = ClassIndex.from_labels(labels)
@@ -73,7 +79,6 @@ def preview(
     counts = index.class_counts()
     draws = order.draws_before_epoch(epochs)
     lowest, highest = order.draws_per_batch_bounds(epochs)
-    believed, wanted = plan.believed_prior(), plan.wanted()
     return Exposure(
         class_names=labels.class_names,
         epochs=epochs,
@@ -88,7 +93,7 @@ def preview(
         batch_low_per_class=tuple(lowest.tolist()),
         batch_high_per_class=tuple(highest.tolist()),
         training_prior=tuple(plan.training_prior().tolist()),
-        believed_prior=tuple(believed.tolist()),
-        wanted_prior=tuple(wanted.tolist()),
-        corrected_after_training=bool(np.abs(np.log(believed / wanted)).max() > 1e-6),
+        believed_prior=tuple(plan.believed_prior().tolist()),
+        wanted_prior=tuple(plan.wanted().tolist()),
+        corrected_after_training=bool(np.ptp(plan.correction_shift()) > 1e-6),
     )

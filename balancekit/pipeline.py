@@ -62,18 +62,13 @@ class Pipeline:
             prior: shares of the classes in use, [n_classes]; the plan's wanted prior if not
                 given. For multi-label data, the prior of each label.
         """
-        wanted = self.plan.wanted() if prior is None else np.asarray(prior, np.float64)
-        believed = self.plan.believed_prior()
-        if wanted.shape != believed.shape or not np.all(wanted > 0):
+        wanted = None if prior is None else np.asarray(prior, np.float64)
+        n_classes = len(self.plan.data.class_names)
+        if wanted is not None and (wanted.shape != (n_classes,) or not np.all(wanted > 0)):
             raise OptionError(
-                f"prior: expected {len(believed)} shares above 0, one a class, "
-                f"got shape {wanted.shape}"
+                f"prior: expected {n_classes} shares above 0, one a class, got shape {wanted.shape}"
             )
-        shift = np.log(wanted) - np.log(believed)
-        if self.plan.data.task == "multilabel":
-            if prior is None:
-                return logits
-            shift -= np.log1p(-wanted) - np.log1p(-believed)
+        shift = self.plan.correction_shift(wanted)
         return logits + torch.as_tensor(shift, dtype=logits.dtype, device=logits.device)
 
     def init_bias_(self, last_layer: nn.Module) -> None:
@@ -158,19 +153,20 @@ def build(
         world_size=_world_size() if world_size == "auto" else world_size,
         yields="keys",
     )
-    policy = None
-    if not isinstance(plan.augmentation, NoAugmentation):
-        policy = AugmentationPolicy.from_plan(
-            plan.augmentation, plan.data.class_names, seed=plan.seed
-        )
     # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
     loader: DataLoader[Any] = DataLoader(
-        KeyedDataset(dataset, policy, transform),  # type: ignore[arg-type]  # a data set by shape
+        KeyedDataset(dataset, _policy_of(plan), transform),  # type: ignore[arg-type]  # by shape
         batch_sampler=sampler,
         generator=torch.Generator().manual_seed(plan.seed),
         **loader_options,
     )
     return Pipeline(plan=plan, loader=loader, sampler=sampler, criterion=criterion_of(plan))
+
+
+def _policy_of(plan: Plan) -> AugmentationPolicy | None:
+    if isinstance(plan.augmentation, NoAugmentation):
+        return None
+    return AugmentationPolicy.from_plan(plan.augmentation, plan.data.class_names, seed=plan.seed)
 
 
 class KeyedDataset:

@@ -1,6 +1,6 @@
 """Balanced batches in a DataLoader that exists already: two lines change.
 
-python examples/existing_loader.py
+Run it with `python examples/existing_loader.py`.
 """
 
 import torch
@@ -17,6 +17,5 @@ loader = DataLoader(dataset, batch_sampler=sampler)
 for epoch in range(2):
     sampler.set_epoch(epoch)
     counts = torch.stack([torch.bincount(targets, minlength=3) for _, targets in loader])
-    print(
-        f"epoch {epoch}: {len(counts)} batches, each class {counts.min()} to {counts.max()} times"
-    )
+    low, high = int(counts.min()), int(counts.max())
+    print(f"epoch {epoch}: {len(counts)} batches, in each {low} to {high} of every class")

@@ -45,8 +45,7 @@ def main(arguments: list[str] | None = None) -> bk.Comparison:
     train, held_out = (labels.take(part) for part in bk.stratified_split(labels, 0.25, seed=0))
     stats = bk.analyze(train)
     show_stats(stats, console)
-    # A defect is as likely in any orientation, which the rules cannot know: they ask for it.
-    plan = bk.recommend(stats, picture_task="industrial")
+    plan = bk.recommend(stats)
     show_plan(plan, console)
 
     size = (options.size, options.size)

@@ -1,6 +1,7 @@
 """Every Python block of README and docs runs, in order, a page at a time."""
 
 import re
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -58,3 +59,10 @@ def test_readme_holds_one_short_example_and_the_two_commands():
     assert len(example.strip().splitlines()) <= 12
     assert "pip install -c constraints.txt '.[demo]' && balancekit demo\n" in text
     assert "pip install -c constraints.txt -e '.[test]' && pytest\n" in text
+
+
+@pytest.mark.parametrize("name", ["commands", "issues"])
+def test_generated_pages_are_up_to_date(name):
+    make = runpy.run_path(str(ROOT / "docs" / "make.py"))
+    page = (ROOT / "docs" / "reference" / f"{name}.md").read_text()
+    assert page == make[f"{name}_page"](), "run `python docs/make.py`"

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from balancekit import BalancedBatchSampler, Labels, Natural, Power, Uniform, analyze, preview
-from balancekit.errors import PlanError
+from balancekit.errors import OptionError, PlanError
 from balancekit.recommender import baseline
 
 IDS = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [70, 20, 4]))
@@ -37,6 +37,12 @@ def test_the_prior_believed_in_is_that_of_the_draws():
     shares = np.array(exposure.draws_per_class) / sum(exposure.draws_per_class)
     # 300 epochs of 96 draws, each class within one draw an epoch.
     assert exposure.believed_prior == pytest.approx(tuple(shares), abs=1e-3)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": 8, "epochs": 0}], ids=str)
+def test_nothing_to_count_is_refused(options):
+    with pytest.raises(OptionError, match="expected batch_size and epochs ≥ 1"):
+        preview(plan_with(Uniform()), LABELS, **options)
 
 
 def test_a_plan_for_other_data_is_refused_unless_insisted_upon():

@@ -90,7 +90,7 @@ plans = st.builds(
 @given(one=plans)
 @settings(deadline=None)  # the first example pays for the import of the writer
 def test_any_plan_is_the_same_after_toml(one):
-    from balancekit.plan import plan_from_fields
+    from balancekit.plan.plan import plan_from_fields
 
     assert plan_from_fields(tomllib.loads(one.to_toml())) == one
 

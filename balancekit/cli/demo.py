@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from cyclopts import Parameter
 
-from balancekit.cli.output import output_console, progress_bar, write_whole
+from balancekit.cli.output import output_console, progress_bar
 from balancekit.cli.recommend import operation_names_of
 from balancekit.errors import DataError, MissingLibraryError
+from balancekit.files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balancekit.errors import OptionError
+from balancekit.files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,7 +23,6 @@ __all__ = [
     "shell_command",
     "split_json_option",
     "write_json",
-    "write_whole",
 ]
 
 STDOUT = "-"
@@ -122,21 +122,6 @@ def write_json(content: bytes, target: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         _discard_stdout()
-
-
-def write_whole(content: bytes, target: Path) -> None:
-    """Write a file, complete or not at all."""
-    place = target.resolve()
-    if place.exists() and not place.is_file():
-        place.write_bytes(content)  # a device or a pipe: nothing can be moved into its place
-        return
-    unfinished = place.with_name(f".{place.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(content)
-        unfinished.replace(place)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -12,8 +12,8 @@ from balancekit.cli.output import (
     output_console,
     shell_command,
     write_json,
-    write_whole,
 )
+from balancekit.files import write_whole
 from balancekit.stats import Stats
 
 if TYPE_CHECKING:

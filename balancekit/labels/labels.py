@@ -1,7 +1,6 @@
 """Which classes each sample of a data set carries: one shape for every task."""
 
 import os
-import tempfile
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import DataError, OptionError
+from balancekit.files import open_whole
 
 __all__ = ["UNLABELLED", "Labels", "Media", "SampleIds", "SampleKey", "Task"]
 
@@ -227,15 +227,8 @@ class Labels:
             ids = self.sample_ids
             kept = ids if isinstance(ids, SampleIds) else SampleIds.from_names(list(ids))
             arrays |= kept.to_arrays()
-        target = Path(path)
-        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".npz", delete=False) as file:
-            try:
-                np.savez(file, **arrays)  # type: ignore[arg-type]
-                file.flush()
-                Path(file.name).replace(target)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        with open_whole(path) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Labels":

@@ -106,7 +106,7 @@ RULES = (
         loss=CrossEntropy(),
         correction=CorrectInTraining(),
         log_prior_bias=False,
-        why_sampling="the smallest class has {smallest} samples at imbalance ratio "
+        why_sampling="the smallest class counts {smallest} at imbalance ratio "
         "{imbalance_ratio:.0f}: it must come up in every batch to be learnt, and as pictures "
         "can be augmented, its repeats are not the same picture again",
         why_loss="balanced batches have moved the prior already; weights or margins on top "
@@ -138,8 +138,8 @@ RULES = (
         log_prior_bias=False,
         why_sampling="every sample once an epoch: nothing of the common classes is lost, and "
         "nothing of the rare ones is repeated until it is learnt by heart",
-        why_loss="imbalance ratio {imbalance_ratio:.0f}, {smallest} samples in the smallest "
-        "class: rare classes get larger margins, log of their share",
+        why_loss="imbalance ratio {imbalance_ratio:.0f}, smallest class {smallest}: rare "
+        "classes get larger margins, log of their share",
         source="Menon et al. 2021 (arXiv 2007.07314); Ren et al. 2020 (arXiv 2007.10740): 22.5 % "
         "against 29.6 % error for cross-entropy on CIFAR-10-LT at IR 100",
         instead="class-balanced batches and plain cross-entropy: 27.6 % there; never inverse-"

@@ -57,6 +57,11 @@ def open_source(
 ) -> Source:
     """The source of a data set; paths are looked at, nothing else is read yet."""
     if not isinstance(data, str | os.PathLike):
+        if split is not None or (label is not None and not hasattr(data, "columns")):
+            raise OptionError(
+                "label, split: expected with a path (label with a DataFrame too), got a "
+                f"{type(data).__name__}"
+            )
         return LabelsSource(labels_of(data, label), f"labels of a {type(data).__name__}")
     path = Path(data)
     if not path.exists():

@@ -4,6 +4,7 @@ import csv
 import difflib
 import io
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from balancekit.errors import DataError
+from balancekit.errors import BalancekitWarning, DataError
 from balancekit.labels import UNLABELLED, Labels, Media, SampleIds, sort_class_names
 from balancekit.sources.pictures import PICTURE_SUFFIXES, readable
 from balancekit.sources.source import Check
@@ -91,22 +93,34 @@ class CsvTable:
         label = quoted(self.label)
         ids = f", {quoted(self.picture_column)}" if self.picture_column else ""
         missing = MISSING.format(column=label)
-        columns = self.query(
+        connection = self.query(
             f"SELECT CASE WHEN {missing} THEN NULL ELSE {label} END{ids} FROM rows"
-        ).fetchnumpy()
-        names, *paths = columns.values()
+        )
+        names, *paths = connection.fetchnumpy().values()
+        if broken := broken_rows(connection):
+            warnings.warn(
+                f"{readable(self.path)}: {broken.count} rows do not fit the header and are left "
+                f"out, so indices differ from row numbers after {broken.examples[0]}",
+                BalancekitWarning,
+                stacklevel=3,
+            )
         texts = np.ma.asarray(names).tolist()  # not filled(None), which fills in "?"
         class_names = sort_class_names({name for name in texts if name is not None})
         id_of = {name: i for i, name in enumerate(class_names)} | {None: UNLABELLED}
         if not class_names:
             raise DataError(f"{self.path}: column {self.label!r} holds no label")
-        picture_paths = [name or "" for name in np.ma.filled(paths[0], "")] if paths else None
         return Labels(
             class_ids=np.fromiter(map(id_of.__getitem__, texts), np.int32, len(texts)),
             class_names=class_names,
-            sample_ids=None if picture_paths is None else SampleIds.from_names(picture_paths),
+            sample_ids=self._picture_ids(np.ma.filled(paths[0], "")) if paths else None,
             media=self.media,
         )
+
+    def _picture_ids(self, cells: NDArray[np.object_]) -> SampleIds:
+        """Paths of the pictures; relative to the table's folder if the first lies there."""
+        names = [name or "" for name in cells]
+        beside = self.path.parent / next(filter(None, names))
+        return SampleIds.from_names(names, f"{self.path.parent}/" if beside.is_file() else "")
 
     def order_classes(self, names: set[str]) -> tuple[str, ...]:
         """By number if all are integers, else by name."""
@@ -133,18 +147,13 @@ class CsvShard:
         missing = MISSING.format(column=label)
         connection = table.query(
             f"SELECT CASE WHEN {missing} THEN NULL ELSE {label} END AS name, count(*) "
-            "FROM rows GROUP BY name"
+            "FROM rows GROUP BY 1"
         )
         counts: dict[str | None, int] = dict(connection.fetchall())
         n_unlabelled = counts.pop(None, 0)
         problems: dict[ProblemKind, Problem] = {}
-        broken = connection.execute(
-            "SELECT line, error_message FROM reject_errors ORDER BY line"
-        ).fetchall()
-        if broken:
-            problems["row-malformed"] = Problem(
-                count=len(broken), examples=tuple(f"line {n}: {why}" for n, why in broken[:5])
-            )
+        if broken := broken_rows(connection):
+            problems["row-malformed"] = broken
         if table.dialect.encoding != "utf-8":
             problems["encoding-guessed"] = Problem(count=1, examples=(table.dialect.encoding,))
         return Counts(
@@ -227,6 +236,17 @@ def _label_column(path: Path, columns: Sequence[str], wanted: str | None) -> tup
         f"{path}: expected a label column (one of {', '.join(LABEL_NAMES)}), got the columns "
         f"{list(columns)}. Name it with --label COLUMN (label='COLUMN')."
     )
+
+
+def broken_rows(connection: "duckdb.DuckDBPyConnection") -> Problem | None:
+    """The rows that the last query over `rows` had to leave out, if any."""
+    broken = connection.execute(
+        "SELECT line, error_message FROM reject_errors ORDER BY line"
+    ).fetchall()
+    if not broken:
+        return None
+    examples = tuple(f"line {line}: {why}" for line, why in broken[:5])
+    return Problem(count=len(broken), examples=examples)
 
 
 def quoted(name: str) -> str:

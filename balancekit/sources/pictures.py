@@ -54,7 +54,12 @@ def load_picture(
 
     Raises:
         DataError: the file is missing, truncated or no picture.
+        OptionError: mode or size_px cannot be.
     """
+    if mode not in ("RGB", "L"):
+        raise OptionError(f"mode: expected 'RGB' or 'L', got {mode!r}")
+    if size_px is not None and min(size_px) < 1:
+        raise OptionError(f"size_px: expected (height, width) ≥ 1, got {size_px}")
     try:
         with Image.open(path) as file:
             _refuse_bomb(file)

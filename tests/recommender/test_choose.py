@@ -83,6 +83,15 @@ def test_every_plan_corrects_the_prior_once_and_says_why(counts, media, objectiv
     assert not any("{" in r.because for r in plan.reasons)
 
 
+@pytest.mark.parametrize("counts", [[90, 4, 0], [900, 9, 0], [5, 0, 4]], ids=str)
+@pytest.mark.parametrize("media", ["pictures", "rows"])
+def test_a_class_without_samples_does_not_stand_in_the_way(counts, media):
+    plan = recommend(stats_of(counts, media))
+    shift = plan.correction_shift()
+    assert np.all(np.isfinite(shift))
+    assert shift[np.array(counts) == 0] == shift.min()
+
+
 def test_multi_label_data_get_a_weight_for_each_label():
     indicators = np.zeros((100, 3), int)
     indicators[:50, 0], indicators[:10, 1], indicators[0, 2] = 1, 1, 1

@@ -1,186 +1,38 @@
 """Plan: every choice between a data set and a model, each with its reason."""
 
 import os
-import tempfile
 import tomllib
 from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from balancekit.errors import PlanError
+from balancekit.files import write_whole
 from balancekit.labels import Labels, Media, Task
-from balancekit.priors import believed_prior, class_shares, correction_strength
+from balancekit.plan.checks import plan_problems
+from balancekit.plan.choices import (
+    Augmentation,
+    ClassBalanced,
+    CorrectInTraining,
+    Correction,
+    CrossEntropy,
+    Focal,
+    LogitAdjusted,
+    Loss,
+    Natural,
+    NoAugmentation,
+    Targets,
+    WeightedBce,
+    target_shares,
+)
+from balancekit.priors import believed_prior, class_shares
 from balancekit.stats import Stats, fingerprint_of
 from balancekit.weights import effective_number_weights
 
-__all__ = [
-    "Augmentation",
-    "ClassBalanced",
-    "CorrectAfterTraining",
-    "CorrectInTraining",
-    "Correction",
-    "CrossEntropy",
-    "DataRef",
-    "Focal",
-    "LogitAdjusted",
-    "Loss",
-    "Natural",
-    "NoAugmentation",
-    "Plan",
-    "Power",
-    "Reason",
-    "Targets",
-    "TaskAugmentation",
-    "Uniform",
-    "WeightedBce",
-    "target_shares",
-]
-
-
-class _Choice(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"
-):
-    """One way to do something; its `kind` names it in files."""
-
-
-# --- targets: the share of each class among the draws -------------------------------------
-
-
-class Natural(_Choice, frozen=True, kw_only=True, tag="natural"):
-    """Every sample once an epoch: classes are drawn as often as they occur."""
-
-
-class Uniform(_Choice, frozen=True, kw_only=True, tag="uniform"):
-    """Every class equally often; classes without samples are left out."""
-
-
-class Power(_Choice, frozen=True, kw_only=True, tag="power"):
-    """Shares ∝ n_c^alpha: 1 natural, ½ square root, 0 uniform, below 0 reversed."""
-
-    alpha: float
-
-    def __post_init__(self) -> None:
-        if not -4 <= self.alpha <= 4:
-            raise ValueError(f"alpha: expected a number in [-4, 4], got {self.alpha}")
-
-
-Targets = Natural | Uniform | Power
-
-
-def target_shares(targets: Targets, class_counts: ArrayLike) -> NDArray[np.float64]:
-    """Share of each class among the draws: float64 [n_classes], sum 1, 0 for empty classes.
-
-    >>> target_shares(Power(alpha=0.5), [16, 4, 0]).round(3).tolist()
-    [0.667, 0.333, 0.0]
-    """
-    counts = np.asarray(class_counts, np.float64)
-    if counts.ndim != 1 or not counts.size or counts.min() < 0 or counts.max() == 0:
-        raise PlanError("targets: expected counts of shape [n_classes] with a sample in them")
-    alpha = {Natural: 1.0, Uniform: 0.0}.get(type(targets))
-    if isinstance(targets, Power):
-        alpha = targets.alpha
-    if alpha is None:
-        raise PlanError(f"targets: expected Natural(), Uniform() or Power(alpha=…), got {targets}")
-    shares = np.where(counts > 0, np.maximum(counts, 1.0) ** alpha, 0.0)
-    return shares / float(shares.sum())
-
-
-# --- augmentation ---------------------------------------------------------------------------
-
-
-class NoAugmentation(_Choice, frozen=True, kw_only=True, tag="none"):
-    """Samples are used as they are."""
-
-
-class TaskAugmentation(_Choice, frozen=True, kw_only=True, tag="task"):
-    """Every operation that the rules of a picture task call safe, mildly.
-
-    Args:
-        task: a task of the rules, such as "digits" or "natural"; see
-            `balancekit.AugmentationPolicy.for_task`.
-        allow: operations to use although the rules leave them out.
-        forbid: operations to leave out although the rules allow them.
-    """
-
-    task: str
-    allow: tuple[str, ...] = ()
-    forbid: tuple[str, ...] = ()
-
-
-Augmentation = NoAugmentation | TaskAugmentation
-
-
-# --- loss ----------------------------------------------------------------------------------
-
-
-class CrossEntropy(_Choice, frozen=True, kw_only=True, tag="cross-entropy"):
-    """Cross-entropy over all classes; `class_weights` in the order of the class names."""
-
-    class_weights: tuple[float, ...] | None = None
-
-
-class Focal(_Choice, frozen=True, kw_only=True, tag="focal"):
-    """Focal loss over all classes."""
-
-    gamma: float = 2.0
-    class_weights: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.gamma < np.inf:
-            raise ValueError(f"gamma: expected a number ≥ 0, got {self.gamma}")
-
-
-class ClassBalanced(_Choice, frozen=True, kw_only=True, tag="class-balanced"):
-    """Cross-entropy weighted by the effective number of samples."""
-
-    beta: float = 0.999
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.beta < 1:
-            raise ValueError(f"beta: expected a number in [0, 1), got {self.beta}")
-
-
-class LogitAdjusted(_Choice, frozen=True, kw_only=True, tag="logit-adjusted"):
-    """Cross-entropy of logits shifted by tau·log of the share of each class among the draws.
-
-    The shift follows the draws, not the data, so that it never repeats what the
-    sampling has corrected already.
-    """
-
-    tau: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not np.isfinite(self.tau):
-            raise ValueError(f"tau: expected a finite number, got {self.tau}")
-
-
-class WeightedBce(_Choice, frozen=True, kw_only=True, tag="weighted-bce"):
-    """Binary cross-entropy of each label on its own, positives weighted."""
-
-    pos_weight: tuple[float, ...] | None = None
-
-
-Loss = CrossEntropy | Focal | ClassBalanced | LogitAdjusted | WeightedBce
-
-
-# --- the one net correction --------------------------------------------------------------------
-
-
-class CorrectInTraining(_Choice, frozen=True, kw_only=True, tag="in-training"):
-    """Sampling and loss together lead to the wanted prior; nothing follows."""
-
-
-class CorrectAfterTraining(_Choice, frozen=True, kw_only=True, tag="after-training"):
-    """`Pipeline.correct` moves the trained model's logits to the wanted prior."""
-
-
-Correction = CorrectInTraining | CorrectAfterTraining
-
-
-# --- plan ------------------------------------------------------------------------------------
+__all__ = ["DataRef", "Plan", "Reason"]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -312,6 +164,26 @@ class Plan(_Part, frozen=True, kw_only=True):
             return np.full(n_classes, 1 / n_classes)
         return np.array(self.wanted_prior)
 
+    def correction_shift(self, prior: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
+        """What moves a trained model's logits to a prior: float64 [n_classes].
+
+        log wanted - log believed; for multi-label data the same of log odds. A class without
+        samples gets the least of the others' shifts: what was never seen is not favoured.
+
+        Args:
+            prior: shares of the classes in use, [n_classes]; the wanted prior if not given.
+        """
+        believed = self.believed_prior()
+        multilabel = self.data.task == "multilabel"
+        if prior is None and multilabel:
+            return np.zeros(len(believed))
+        target = self.wanted() if prior is None else prior
+        shift = np.log(target) - np.log(believed)
+        if multilabel:
+            return shift - np.log1p(-target) + np.log1p(-believed)
+        seen = np.array(self.data.class_counts) > 0
+        return np.where(seen, shift, shift[seen].min())
+
     def check(self) -> "Plan":
         """The plan itself, if nothing in it contradicts the rest.
 
@@ -355,15 +227,7 @@ class Plan(_Part, frozen=True, kw_only=True):
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan as TOML, complete or not at all."""
-        target, content = Path(path), self.to_toml().encode()
-        with tempfile.NamedTemporaryFile(dir=target.parent, suffix=".toml", delete=False) as file:
-            try:
-                file.write(content)
-                file.close()
-                Path(file.name).replace(target)
-            except BaseException:
-                Path(file.name).unlink(missing_ok=True)
-                raise
+        write_whole(self.to_toml().encode(), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Plan":
@@ -401,64 +265,6 @@ def plan_from_fields(fields: dict[str, Any]) -> Plan:
     if problems:
         raise PlanError("plan:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return Plan(**values)
-
-
-def plan_problems(plan: Plan) -> list[str]:
-    """Every contradiction in a plan, each with its place."""
-    n_classes = len(plan.data.class_names)
-    problems = []
-    if len(plan.data.class_counts) != n_classes:
-        problems.append(
-            f"data.class_counts: expected {n_classes} counts, one a class name, "
-            f"got {len(plan.data.class_counts)}"
-        )
-    elif min(plan.data.class_counts, default=-1) < 0 or not sum(plan.data.class_counts):
-        problems.append("data.class_counts: expected counts ≥ 0, one above 0")
-    for name in ("class_weights", "pos_weight"):
-        given = getattr(plan.loss, name, None)
-        if given is not None and (
-            len(given) != n_classes or not all(0 < weight < np.inf for weight in given)
-        ):
-            problems.append(
-                f"loss.{name}: expected {n_classes} numbers above 0, one a class, got {given[:5]}"
-            )
-    if isinstance(plan.wanted_prior, tuple):
-        wanted = np.array(plan.wanted_prior)
-        # As "not all right": every comparison with NaN is false.
-        if wanted.shape != (n_classes,) or not (all(wanted > 0) and abs(wanted.sum() - 1) < 1e-6):
-            problems.append(
-                f"wanted_prior: expected {n_classes} shares above 0 that sum to 1, "
-                f"got {plan.wanted_prior[:5]}"
-            )
-    if isinstance(plan.loss, WeightedBce) != (plan.data.task == "multilabel"):
-        problems.append(
-            f"loss: expected {'weighted-bce' if plan.data.task == 'multilabel' else 'a loss'} "
-            f"for a {plan.data.task} task, got {plan.loss.__struct_config__.tag}"
-        )
-    if not problems and plan.data.task == "classification":
-        problems += _correction_problems(plan)
-    return problems
-
-
-def _correction_problems(plan: Plan) -> list[str]:
-    strength = correction_strength(plan.training_prior(), plan.believed_prior(), plan.wanted())
-    if plan.allow_double_correction:
-        return []
-    if isinstance(plan.correction, CorrectInTraining) and strength < 0.95:
-        return [
-            f"correction: sampling and loss go {strength:.2f} of the way to the wanted prior, "
-            'where 1 is all of it. Set kind = "after-training" to have the rest made afterwards'
-        ]
-    if strength <= 1.05:
-        return []
-    by_sampling = correction_strength(plan.training_prior(), plan.draw_prior(), plan.wanted())
-    return [
-        "loss: together with the sampling it corrects the class prior "
-        f"{strength:.2f} times: sampling {by_sampling:.2f} + loss {strength - by_sampling:.2f}, "
-        "where 1 is full. A model trained so is biased to the rare classes. Take sampling "
-        'kind = "natural", or loss kind = "cross-entropy" without weights, or set '
-        "allow_double_correction = true"
-    ]
 
 
 def _few(values: tuple[object, ...]) -> str:

@@ -1,0 +1,45 @@
+"""Plan: every choice between a data set and a model, and the unions that it chooses from."""
+
+from balancekit.plan.choices import (
+    Augmentation,
+    ClassBalanced,
+    CorrectAfterTraining,
+    CorrectInTraining,
+    Correction,
+    CrossEntropy,
+    Focal,
+    LogitAdjusted,
+    Loss,
+    Natural,
+    NoAugmentation,
+    Power,
+    Targets,
+    TaskAugmentation,
+    Uniform,
+    WeightedBce,
+    target_shares,
+)
+from balancekit.plan.plan import DataRef, Plan, Reason
+
+__all__ = [
+    "Augmentation",
+    "ClassBalanced",
+    "CorrectAfterTraining",
+    "CorrectInTraining",
+    "Correction",
+    "CrossEntropy",
+    "DataRef",
+    "Focal",
+    "LogitAdjusted",
+    "Loss",
+    "Natural",
+    "NoAugmentation",
+    "Plan",
+    "Power",
+    "Reason",
+    "Targets",
+    "TaskAugmentation",
+    "Uniform",
+    "WeightedBce",
+    "target_shares",
+]
