@@ -177,42 +177,49 @@ def _names_are_symbols(names: Sequence[str]) -> bool:
 
 
 def _reasons(rule: Rule, facts: Facts) -> tuple[Reason, ...]:
-    if isinstance(rule.correction, CorrectAfterTraining):
-        how = "training leaves the prior as it is; Pipeline.correct moves it once, afterwards"
-    elif facts.wanted == "training":
-        how = "the wanted prior is that of training: nothing to correct"
-    else:
-        how = "sampling and loss together move the prior once; nothing follows"
-    bias = (
-        "the last layer starts at the log shares of the draws, so that no step is spent on them"
-        if rule.log_prior_bias
-        else "the draws, or the shifted logits, are balanced at the start already"
-    )
+    by_rule = {
+        "sampling": rule.why_sampling.format(**vars(facts)),
+        "loss": rule.why_loss.format(**vars(facts)),
+    }
     return (
-        Reason(
-            part="sampling",
-            because=rule.why_sampling.format(**vars(facts)),
-            source=rule.source,
-            instead=rule.instead,
+        *(
+            Reason(part=part, because=because, source=rule.source, instead=rule.instead)
+            for part, because in by_rule.items()
         ),
-        Reason(
-            part="loss",
-            because=rule.why_loss.format(**vars(facts)),
-            source=rule.source,
-            instead=rule.instead,
-        ),
-        Reason(
-            part="correction",
-            because=how,
-            source="docs/explanation/one-net-correction.md",
-            instead="allow_double_correction = true, against advice",
-        ),
-        Reason(
+        _why_correction(rule, facts),
+        _why_bias(rule),
+    )
+
+
+def _why_correction(rule: Rule, facts: Facts) -> Reason:
+    if isinstance(rule.correction, CorrectAfterTraining):
+        because = "training leaves the prior as it is; Pipeline.correct moves it once, afterwards"
+        instead = "in training, by balanced batches or by margins: not both, that is twice"
+    elif facts.wanted == "training":
+        because = "the wanted prior is that of training: nothing to correct"
+        instead = "after training, once it is known that the prior in use is another"
+    else:
+        because = "sampling and loss together move the prior once; nothing follows"
+        instead = "natural draws and a plain loss, moved after training"
+    source = "Elkan, IJCAI 2001; Menon et al. 2021 (arXiv 2007.07314)"
+    return Reason(part="correction", because=because, source=source, instead=instead)
+
+
+def _why_bias(rule: Rule) -> Reason:
+    source = "Lin et al. 2017 (arXiv 1708.02002), section 4.1, carried over to the softmax"
+    if rule.log_prior_bias:
+        return Reason(
             part="bias_init",
-            because=bias,
-            source="arXiv 1708.02002, section 4.1",
-            instead="the other of zeros and log-prior",
-        ),
+            because="the last layer starts at the log shares of the draws, so that no step is "
+            "spent on learning them",
+            source=source,
+            instead="zeros, as layers start by default",
+        )
+    return Reason(
+        part="bias_init",
+        because="the draws, or the shifted logits, are balanced at the start already",
+        source=source,
+        instead="log-prior, where neither is",
     )
 
 

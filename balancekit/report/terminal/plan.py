@@ -57,16 +57,15 @@ def show_plan(plan: Plan, console: Console, operations: Sequence[str] = ()) -> N
 
 
 def _show_weights(plan: Plan, console: Console) -> None:
-    """What each class gets; columns that are the same for all classes are left out."""
+    """What each class gets; the shift is left out where the loss shifts nothing."""
     counts = plan.data.class_counts
     shown, cut = head_and_tail(counts)
     drawn, weights, shift = plan.draw_prior(), plan.class_weights(), plan.logit_shift()
     columns = [
         Column(title="samples", cells=[f"{counts[c]:,}" for c in shown]),
         Column(title="drawn", cells=[percent(float(drawn[c])) for c in shown]),
+        Column(title="weight", cells=[f"{weights[c]:.3f}" for c in shown]),
     ]
-    if np.ptp(weights) > 0:
-        columns.append(Column(title="weight", cells=[f"{weights[c]:.3f}" for c in shown]))
     if np.ptp(shift) > 0:
         columns.append(Column(title="shift", cells=[f"{shift[c]:+.3f}" for c in shown]))
     alone = effective_number_weights(counts)
