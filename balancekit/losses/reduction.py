@@ -12,6 +12,9 @@ __all__ = ["Normalizer", "Reduction", "check_reduction", "reduce_losses"]
 Reduction = Literal["mean", "sum", "none"]
 Normalizer = Literal["count", "weight"]
 
+# Not where they are needed: torch 2.4 cannot compile a call of get_args.
+REDUCTIONS, NORMALIZERS = get_args(Reduction), get_args(Normalizer)
+
 
 def check_reduction(reduction: str, normalizer: str) -> None:
     """Refuse a way to reduce that does not exist.
@@ -19,8 +22,8 @@ def check_reduction(reduction: str, normalizer: str) -> None:
     Raises:
         OptionError: `reduction` or `normalizer` is not one of the names of its type.
     """
-    _check_name("reduction", reduction, get_args(Reduction))
-    _check_name("normalizer", normalizer, get_args(Normalizer))
+    _check_name("reduction", reduction, REDUCTIONS)
+    _check_name("normalizer", normalizer, NORMALIZERS)
 
 
 def reduce_losses(
