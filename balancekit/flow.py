@@ -1,5 +1,6 @@
 """Verbs that join rooms: analyze a data set by shards, resample one."""
 
+import warnings
 from collections.abc import Callable
 from typing import Literal, get_args
 
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from balancekit.analysis import stats_from_counts
 from balancekit.engines import Engine, ThreadEngine, merge_results
-from balancekit.errors import OptionError
+from balancekit.errors import BalancekitWarning, OptionError
 from balancekit.labels import Labels
 from balancekit.samplers.resampling import Strategy, resampled_indices
 from balancekit.sources import open_source, read
@@ -65,6 +66,13 @@ def analyze(
             counts += part
             if on_progress is not None:
                 on_progress(part.n_checked)
+    if verify in ("header", "decode") and counts.media == "pictures" and not counts.n_checked:
+        warnings.warn(
+            f"{source.description}: no picture could be opened, as none was found where the "
+            "labels say. Give a table beside its pictures, or paths that lead to them.",
+            BalancekitWarning,
+            stacklevel=2,
+        )
     class_names = source.order_classes(set(counts.samples_per_class))
     return stats_from_counts(counts, source.description, class_names)
 

@@ -40,6 +40,7 @@ ProblemKind = Literal[
     "encoding-guessed",
     "file-not-picture",
     "folder-unreadable",
+    "header-looks-like-data",
     "hidden-file",
     "link-loop",
     "mask-beside-picture",

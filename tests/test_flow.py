@@ -116,7 +116,27 @@ def test_progress_is_told_and_adds_up(folder):
     told = []
     analyze(folder, on_progress=told.append)
     assert sum(told) == 172
-    assert len(told) == 4  # chunks of 128 at most, of one class each: 20, 128 and 22, 2
+    assert sorted(told) == [44, 128]
+
+
+@pytest.mark.parametrize("of", [str, read], ids=["path", "labels"])
+def test_truncated_pictures_are_found_by_path_and_by_labels(folder, of):
+    broken = next(folder.rglob("*.png"))
+    broken.write_bytes(broken.read_bytes()[:60])
+    (issue,) = [issue for issue in analyze(of(folder)).issues if issue.code == "BK201"]
+    assert issue.count == 1
+    assert str(broken) in issue.examples[0]
+
+
+def test_pictures_named_by_a_table_are_opened_where_they_are_found(tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label\na.png,x\nb.png,y\n")
+    with pytest.warns(BalancekitWarning, match="no picture could be opened"):
+        assert analyze(table, verify="decode").n_checked == 0
+    Image.new("L", (4, 4)).save(tmp_path / "a.png")
+    stats = analyze(table, verify="decode")
+    assert stats.n_checked == 2
+    assert "b.png" in next(i for i in stats.issues if i.code == "BK201").examples[0]
 
 
 def test_a_table_has_no_content_to_check(table):

@@ -101,6 +101,12 @@ ISSUE_KINDS: dict[str, IssueKind] = {
         "Save it as UTF-8 if names look wrong; it was read as the encoding below.",
         "encoding-guessed",
     ),
+    "BK207": IssueKind(
+        "warning",
+        "the first line looks like data, and was taken for the header",
+        "Put a line of column names on top, or one sample is missing in all counts.",
+        "header-looks-like-data",
+    ),
     "BK301": IssueKind(
         "info",
         "masks beside pictures, not counted as samples",

@@ -9,8 +9,9 @@ from balancekit.labels import Labels, labels_of
 from balancekit.sources.csv_table import SUFFIXES as TABLE_SUFFIXES
 from balancekit.sources.csv_table import CsvTable
 from balancekit.sources.image_folder import ImageFolder
+from balancekit.sources.labels_source import LabelsSource
 from balancekit.sources.pictures import readable
-from balancekit.sources.source import LabelsSource, Source
+from balancekit.sources.source import Source
 
 __all__ = ["Format", "open_source", "read"]
 
@@ -59,10 +60,15 @@ def open_source(
     if not isinstance(data, str | os.PathLike):
         if split is not None or (label is not None and not hasattr(data, "columns")):
             raise OptionError(
+                "label, split: expected with a path (label with a DataFrame too), got them "
+                f"with a {type(data).__name__}. Leave them out."
+            )
+        if split is not None or (label is not None and not hasattr(data, "columns")):
+            raise OptionError(
                 "label, split: expected with a path (label with a DataFrame too), got a "
                 f"{type(data).__name__}"
             )
-        return LabelsSource(labels_of(data, label), f"labels of a {type(data).__name__}")
+        return LabelsSource(labels_of(data, label), _in_words(data))
     path = Path(data)
     if not path.exists():
         raise DataError(
@@ -80,6 +86,10 @@ def open_source(
     if format == "csv":
         return CsvTable(path, label)
     return ImageFolder(path, split)
+
+
+def _in_words(data: object) -> str:
+    return "labels in memory" if isinstance(data, Labels) else f"labels of a {type(data).__name__}"
 
 
 def _format_of(path: Path) -> Format:

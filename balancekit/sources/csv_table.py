@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 
 from balancekit.errors import BalancekitWarning, DataError
 from balancekit.labels import UNLABELLED, Labels, Media, SampleIds, sort_class_names
-from balancekit.sources.pictures import PICTURE_SUFFIXES, readable
+from balancekit.sources.pictures import (
+    PICTURE_SUFFIXES,
+    picture_check_shards,
+    picture_paths,
+    readable,
+)
 from balancekit.sources.source import Check
 from balancekit.stats import Counts, Problem, ProblemKind, Shard
 
@@ -42,6 +47,7 @@ LABEL_NAMES = (
 """Column names taken for the label, the likeliest first; case does not matter."""
 
 HEAD_BYTES = 1 << 20
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 MISSING = "lower(trim({column})) IN ('', 'nan')"
 
 
@@ -59,7 +65,7 @@ class CsvTable:
     def __init__(self, path: Path, label: str | None) -> None:
         self.path = path
         self.dialect = _sniff(path)
-        self.label, self._how = _label_column(path, self.dialect.columns, label)
+        self.label, self._how = _label_column(path, self.dialect, label)
 
     @property
     def description(self) -> str:
@@ -131,8 +137,12 @@ class CsvTable:
         return [CsvShard(self)]
 
     def check_shards(self, check: Check) -> Iterable[Shard]:
-        """Nothing: a table is read in full when it is counted."""
-        return []
+        """Chunks of the pictures that a column names, where they are found."""
+        if self.media != "pictures":
+            return []
+        with warnings.catch_warnings():  # of rows left out, which counting has told
+            warnings.simplefilter("ignore", BalancekitWarning)
+            return picture_check_shards(picture_paths(self.read_labels()), check)
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,9 @@ class CsvShard:
         problems: dict[ProblemKind, Problem] = {}
         if broken := broken_rows(connection):
             problems["row-malformed"] = broken
+        if table.dialect.looks_like_data:
+            first = ", ".join(table.dialect.columns[:6])
+            problems["header-looks-like-data"] = Problem(count=1, examples=(first,))
         if table.dialect.encoding != "utf-8":
             problems["encoding-guessed"] = Problem(count=1, examples=(table.dialect.encoding,))
         return Counts(
@@ -173,6 +186,7 @@ class Dialect:
     delimiter: str
     encoding: str
     n_blank_lines: int
+    looks_like_data: bool
 
 
 def _sniff(path: Path) -> Dialect:
@@ -204,7 +218,12 @@ def _sniff(path: Path) -> Dialect:
     except csv.Error as error:
         raise DataError(f"{path}: cannot be read as a table: {error}") from None
     columns = _distinct([name.strip() for name in names])
-    return Dialect(columns, delimiter, encoding, n_blank_lines)
+    return Dialect(columns, delimiter, encoding, n_blank_lines, _looks_like_data(names))
+
+
+def _looks_like_data(cells: Sequence[str]) -> bool:
+    """Whether a header holds numbers for the most part, as a first row of data would."""
+    return 2 * sum(bool(NUMBER.fullmatch(cell.strip())) for cell in cells) > len(cells)
 
 
 def _distinct(names: Sequence[str]) -> tuple[str, ...]:
@@ -218,20 +237,28 @@ def _distinct(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(result)
 
 
-def _label_column(path: Path, columns: Sequence[str], wanted: str | None) -> tuple[str, str]:
+def _label_column(path: Path, dialect: Dialect, wanted: str | None) -> tuple[str, str]:
     """The label column, and how it was chosen."""
+    columns = dialect.columns
     if wanted is not None:
         if wanted in columns:
             return wanted, "named by you"
         near = difflib.get_close_matches(wanted, columns, n=1, cutoff=0.5)
         hint = f" Did you mean {near[0]!r}?" if near else ""
         raise DataError(
-            f"{path}: expected a column {wanted!r}, got the columns {list(columns)}.{hint}"
+            f"{path}: expected a column {wanted!r}, got the columns {list(columns)}."
+            f"{hint or ' Name one of them.'}"
         )
     by_name = {column.lower(): column for column in reversed(columns)}
-    for name in LABEL_NAMES:
-        if name in by_name:
-            return by_name[name], "found by its name"
+    fitting = [by_name[name] for name in LABEL_NAMES if name in by_name]
+    if fitting:
+        others = f"; {', '.join(fitting[1:])} would fit too" if fitting[1:] else ""
+        return fitting[0], f"found by its name{others}"
+    if dialect.looks_like_data:
+        raise DataError(
+            f"{path}: expected a header with the names of the columns, got a first line that "
+            f"looks like data: {list(columns[:6])}. Put a line of names on top."
+        )
     raise DataError(
         f"{path}: expected a label column (one of {', '.join(LABEL_NAMES)}), got the columns "
         f"{list(columns)}. Name it with --label COLUMN (label='COLUMN')."

@@ -15,7 +15,7 @@ import numpy as np
 
 from balancekit.errors import DataError
 from balancekit.labels import Labels, SampleIds
-from balancekit.sources.pictures import PICTURE_SUFFIXES, PictureCheckShard, readable
+from balancekit.sources.pictures import PICTURE_SUFFIXES, picture_check_shards, readable
 from balancekit.sources.source import Check
 from balancekit.stats import Counts, Problem, ProblemKind, Shard
 
@@ -33,8 +33,6 @@ SPLIT_NAMES = {
     "eval": "test",
 }
 LOSSY_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
-CHECK_CHUNK = 128
-"""Pictures checked by one shard: small enough for a progress bar, large enough to be cheap."""
 
 
 @dataclass
@@ -113,9 +111,8 @@ class ImageFolder:
 
     def check_shards(self, check: Check) -> Iterable[Shard]:
         """Chunks of pictures to open or decode."""
-        for scan in self._scans.values():
-            for start in range(0, len(scan.pictures), CHECK_CHUNK):
-                yield PictureCheckShard(scan.pictures[start : start + CHECK_CHUNK], check)
+        paths = [path for scan in self._scans.values() for path in scan.pictures]
+        return picture_check_shards(paths, check)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Pictures: opening them, checking them, and a data set over their paths."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,14 @@ from balancekit.labels import Labels
 from balancekit.sources.source import Check
 from balancekit.stats import Counts, Problem
 
-__all__ = ["PICTURE_SUFFIXES", "PictureCheckShard", "PictureDataset", "load_picture"]
+__all__ = [
+    "PICTURE_SUFFIXES",
+    "PictureCheckShard",
+    "PictureDataset",
+    "load_picture",
+    "picture_check_shards",
+    "picture_paths",
+]
 
 PICTURE_SUFFIXES = (
     ".jpg",
@@ -136,6 +144,24 @@ class PictureCheckShard:
         )
 
 
+CHECK_CHUNK = 128
+"""Pictures checked by one shard: small enough for a progress bar, large enough to be cheap."""
+
+
+def picture_check_shards(paths: Sequence[str], check: Check) -> Iterator[PictureCheckShard]:
+    """Chunks of pictures to open or decode."""
+    for start in range(0, len(paths), CHECK_CHUNK):
+        yield PictureCheckShard(paths[start : start + CHECK_CHUNK], check)
+
+
+def picture_paths(labels: Labels) -> Sequence[str]:
+    """The ids of labels as paths of pictures; none if the first is not found."""
+    if labels.media != "pictures" or labels.sample_ids is None:
+        return []
+    first = next(filter(None, labels.sample_ids), "")
+    return labels.sample_ids if Path(first).is_file() else []
+
+
 class PictureDataset:
     """A map-style data set over the picture paths of `labels`: `(array, class id)` each.
 
@@ -157,9 +183,10 @@ class PictureDataset:
         mode: Literal["RGB", "L"] = "RGB",
         size_px: tuple[int, int] | None = None,
     ) -> None:
-        if labels.sample_ids is None:
+        if not isinstance(labels, Labels) or labels.sample_ids is None:
+            got = "labels without ids" if isinstance(labels, Labels) else type(labels).__name__
             raise OptionError(
-                "labels: expected labels with picture paths as ids, got labels without ids. "
+                f"labels: expected labels with picture paths as ids, got {got}. "
                 "Read them with balancekit.read('folder/')."
             )
         self.labels, self._paths = labels, labels.sample_ids

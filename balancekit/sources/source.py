@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from balancekit.labels import Labels
-from balancekit.stats import Counts, Shard
+from balancekit.stats import Shard
 
-__all__ = ["Check", "LabelsSource", "Source"]
+__all__ = ["Check", "Source"]
 
 Check = Literal["header", "decode"]
 """How closely content is checked: that it opens, or that all of it decodes."""
@@ -30,34 +30,3 @@ class Source(Protocol):
 
     def check_shards(self, check: Check) -> Iterable[Shard]:
         """Parts whose content can be checked alone; empty where there is none to check."""
-
-
-class LabelsSource:
-    """Labels that are in memory already."""
-
-    def __init__(self, labels: Labels, description: str) -> None:
-        self._labels, self.description = labels, description
-
-    def read_labels(self) -> Labels:
-        """The labels."""
-        return self._labels
-
-    def order_classes(self, names: set[str]) -> tuple[str, ...]:
-        """The order of the labels."""
-        return self._labels.class_names
-
-    def shards(self) -> Iterable[Shard]:
-        """One shard: the whole."""
-        return [_LabelsShard(self._labels)]
-
-    def check_shards(self, check: Check) -> Iterable[Shard]:
-        """Nothing: labels have no content beyond themselves."""
-        return []
-
-
-class _LabelsShard:
-    def __init__(self, labels: Labels) -> None:
-        self._labels = labels
-
-    def count(self) -> Counts:
-        return Counts.from_labels(self._labels)

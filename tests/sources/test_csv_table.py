@@ -191,7 +191,6 @@ def test_bytes_that_are_not_utf_8_late_in_a_file_are_told(tmp_path):
 
 FOUND = {
     "in another case": ("x,LABEL\n1,a\n2,b\n", "LABEL"),
-    "the likeliest of several": ("y,species,class\n1,a,c\n1,b,d\n", "class"),
     "y last of all": ("x,y\n1,a\n2,b\n", "y"),
 }
 
@@ -200,6 +199,18 @@ FOUND = {
 def test_a_label_column_is_found_by_its_name_and_told(tmp_path, content, column):
     source = open_source(write(tmp_path, content))
     assert f"label column {column!r} (found by its name)" in source.description
+
+
+def test_other_columns_that_would_fit_are_told(tmp_path):
+    source = open_source(write(tmp_path, "y,species,class\n1,a,c\n1,b,d\n"))
+    assert "'class' (found by its name; species, y would fit too)" in source.description
+
+
+def test_a_first_line_of_data_is_not_silently_a_header(tmp_path):
+    path = write(tmp_path, "0.49,0.29,cp\n0.07,0.40,im\n0.1,0.2,cp\n")
+    with pytest.raises(DataError, match="looks like data.*Put a line of names on top"):
+        analyze(path)
+    assert "BK207" in issues_of(analyze(path, label="cp"))
 
 
 def test_a_label_column_is_named(tmp_path):
@@ -212,15 +223,13 @@ def test_a_column_that_is_not_there_is_refused_with_the_nearest(tmp_path):
     path = write(tmp_path, "Filename,Species\n1,a\n")
     with pytest.raises(DataError, match=r"'Specis', got .*'Species'\]\. Did you mean 'Species'\?"):
         read(path, label="Specis")
-    with pytest.raises(DataError, match=r"got the columns \['Filename', 'Species'\]\.$"):
+    with pytest.raises(DataError, match=r"got the columns \['Filename', 'Species'\]\. Name one"):
         read(path, label="zzz")
 
 
 def test_a_table_without_a_likely_column_is_refused_with_its_columns(tmp_path):
-    path = write(tmp_path, "0.49,0.29,cp\n0.07,0.40,im\n")
-    with pytest.raises(
-        DataError, match=r"got the columns \['0.49', '0.29', 'cp'\].*--label COLUMN"
-    ):
+    path = write(tmp_path, "a,b,cp\n0.07,0.40,im\n")
+    with pytest.raises(DataError, match=r"got the columns \['a', 'b', 'cp'\].*--label COLUMN"):
         analyze(path)
 
 

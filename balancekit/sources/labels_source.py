@@ -1,0 +1,41 @@
+"""Labels in memory as a source."""
+
+from collections.abc import Iterable
+
+from balancekit.labels import Labels
+from balancekit.sources.pictures import picture_check_shards, picture_paths
+from balancekit.sources.source import Check
+from balancekit.stats import Counts, Shard
+
+__all__ = ["LabelsSource"]
+
+
+class LabelsSource:
+    """Labels that are in memory already."""
+
+    def __init__(self, labels: Labels, description: str) -> None:
+        self._labels, self.description = labels, description
+
+    def read_labels(self) -> Labels:
+        """The labels."""
+        return self._labels
+
+    def order_classes(self, names: set[str]) -> tuple[str, ...]:
+        """The order of the labels."""
+        return self._labels.class_names
+
+    def shards(self) -> Iterable[Shard]:
+        """One shard: the whole."""
+        return [_LabelsShard(self._labels)]
+
+    def check_shards(self, check: Check) -> Iterable[Shard]:
+        """Chunks of the pictures that the ids name, where they are found."""
+        return picture_check_shards(picture_paths(self._labels), check)
+
+
+class _LabelsShard:
+    def __init__(self, labels: Labels) -> None:
+        self._labels = labels
+
+    def count(self) -> Counts:
+        return Counts.from_labels(self._labels)
