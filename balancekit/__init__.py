@@ -136,7 +136,17 @@ def __getattr__(name: str) -> object:
     """The public name, from the room that holds it."""
     if name not in _ROOM_OF:
         raise AttributeError(f"module 'balancekit' has no attribute {name!r}")
-    value = getattr(import_module(f"balancekit.{_ROOM_OF[name]}"), name)
+    try:
+        value = getattr(import_module(f"balancekit.{_ROOM_OF[name]}"), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "torch":
+            raise
+        from balancekit.errors import MissingLibraryError
+
+        raise MissingLibraryError(
+            f"balancekit.{name} needs torch, which is not installed. "
+            "pip install 'balancekit[train]' brings it; from a clone, pip install '.[train]'"
+        ) from None
     globals()[name] = value
     return value
 

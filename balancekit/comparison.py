@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader
 
 from balancekit.analysis import stats_from_counts
 from balancekit.errors import OptionError
-from balancekit.labels import Labels, SampleKey, labels_of
+from balancekit.labels import Labels, labels_of
 from balancekit.metrics import (
     accuracy,
     balanced_accuracy,
@@ -21,7 +21,7 @@ from balancekit.metrics import (
     macro_f1,
     recall_per_class,
 )
-from balancekit.pipeline import KeyedDataset, Pipeline, build
+from balancekit.pipeline import Pipeline, build
 from balancekit.plan import Plan
 from balancekit.recommender import baseline, recommend
 from balancekit.stats import Counts
@@ -116,13 +116,11 @@ def compare(
         **loader_options: for `torch.utils.data.DataLoader`.
 
     Raises:
-        OptionError: `seeds` or `epochs` is below 1.
+        OptionError: `seeds` or `epochs` is below 1, or there is nothing to test on.
         PlanError: a plan is for other data.
     """
-    if seeds < 1 or epochs < 1:
-        raise OptionError(f"seeds, epochs: expected integers ≥ 1, got {seeds} and {epochs}")
     labels = labels_of(dataset)
-    tests = _in_order(validation, transform, batch_size, loader_options)
+    _check_budget(labels, validation, seeds, epochs)
     options = {"batch_size": batch_size, "transform": transform, **loader_options}
 
     def run(plan: Plan, seed: int) -> tuple[NDArray[np.int64], float]:
@@ -134,6 +132,7 @@ def compare(
             torch.manual_seed(seed)
             net = model()
             fit(net, pipeline, epochs=epochs, learning_rate=learning_rate, on_step=on_step)
+        tests = pipeline.test_loader(validation, **_test_options(batch_size, loader_options))
         return _confusion(net, pipeline, tests), round(time.perf_counter() - began, 3)
 
     chosen = (plans or _default_plans(labels)).items()
@@ -144,6 +143,16 @@ def compare(
         seeds=tuple(range(seeds)),
         arms=tuple(_arm(name, [run(p, seed) for seed in range(seeds)]) for name, p in chosen),
     )
+
+
+def _check_budget(labels: Labels, validation: Any, seeds: int, epochs: int) -> None:
+    if seeds < 1 or epochs < 1:
+        raise OptionError(f"seeds, epochs: expected integers ≥ 1, got {seeds} and {epochs}")
+    if labels.offsets is not None or not len(validation):
+        raise OptionError(
+            "compare: expected one class a sample and held-out samples to test on, got "
+            f"{labels.task} data and {len(validation)} samples"
+        )
 
 
 def _confusion(net: nn.Module, pipeline: Pipeline, tests: DataLoader[Any]) -> NDArray[np.int64]:
@@ -158,31 +167,9 @@ def _default_plans(labels: Labels) -> dict[str, Plan]:
     return {"cross-entropy": baseline(stats), "plan": recommend(stats)}
 
 
-class _InOrder:
-    """A keyed data set asked by index, for testing."""
-
-    def __init__(self, dataset: KeyedDataset) -> None:
-        self._dataset = dataset
-
-    def __len__(self) -> int:
-        return len(self._dataset)
-
-    def __getitem__(self, index: int) -> tuple[Any, ...]:
-        return self._dataset[SampleKey(0, index, 0)]
-
-
-def _in_order(
-    validation: Any,
-    transform: Callable[[Any], Any] | None,
-    batch_size: int,
-    loader_options: dict[str, Any],
-) -> DataLoader[Any]:
-    return DataLoader(
-        _InOrder(KeyedDataset(validation, None, transform)),  # type: ignore[arg-type]  # by shape
-        batch_size=max(batch_size, 256),
-        collate_fn=loader_options.get("collate_fn"),
-        generator=torch.Generator(),  # the global one would be drawn from otherwise
-    )
+def _test_options(batch_size: int, loader_options: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: loader_options[name] for name in ("collate_fn",) if name in loader_options}
+    return {"batch_size": max(batch_size, 256), **kept}
 
 
 def _arm(name: str, runs: list[tuple[NDArray[np.int64], float]]) -> Arm:

@@ -1,5 +1,7 @@
 """Exposure: what training will see under a plan, before it starts."""
 
+from typing import Literal
+
 import msgspec
 import numpy as np
 
@@ -20,14 +22,15 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         natural_draws_per_class: the same under one draw of each sample an epoch.
         repeats_per_class: draws an epoch of one sample, on average.
         coverage_per_class: share of the class's samples drawn at least once.
-        batch_low_per_class: fewest draws in one full batch.
-        batch_high_per_class: most draws in one full batch.
+        batch_low_per_class: fewest draws in one batch; a bound for multi-label data.
+        batch_high_per_class: most draws in one batch; a bound for multi-label data.
         training_prior: shares of the classes in the data.
         believed_prior: prior that a model trained so will believe in.
         wanted_prior: prior that decisions should assume.
         corrected_after_training: whether `Pipeline.correct` has to close a gap between them.
     """
 
+    schema: Literal["balancekit.exposure/1"] = "balancekit.exposure/1"
     class_names: tuple[str, ...]
     epochs: int
     batch_size: int
@@ -58,7 +61,7 @@ def preview(
 
     Args:
         plan: of `recommend`, or from a file.
-        labels: of the data that the plan is for; one class a sample.
+        labels: of the data that the plan is for.
         batch_size: draws a batch, of all ranks together.
         epochs: how many to count.
         allow_other_data: True accepts labels that the plan was not made for.
@@ -66,7 +69,6 @@ def preview(
     Raises:
         PlanError: the plan is for other data.
         OptionError: batch_size or epochs is below 1.
-        DataError: the labels carry several classes a sample.
     """
     if batch_size < 1 or epochs < 1:
         raise OptionError(
@@ -74,11 +76,15 @@ def preview(
         )
     if not allow_other_data:
         plan.check_data(labels)
-    index = ClassIndex.from_labels(labels)
+    index = ClassIndex.for_targets(labels, plan.sampling)
     order = DrawOrder.for_batches(index, plan.sampling, batch_size=batch_size, seed=plan.seed)
-    counts = index.class_counts()
-    draws = order.draws_before_epoch(epochs)
-    lowest, highest = order.draws_per_batch_bounds(epochs)
+    counts = labels.class_counts()
+    if labels.offsets is None:
+        draws = order.draws_before_epoch(epochs)
+        lowest, highest = order.draws_per_batch_bounds(epochs)
+    else:  # natural draws: each sample once an epoch, its labels fall into batches by chance
+        draws = counts * epochs
+        lowest, highest = np.zeros_like(counts), np.minimum(counts, batch_size)
     return Exposure(
         class_names=labels.class_names,
         epochs=epochs,

@@ -1,7 +1,7 @@
 """Pipeline: a plan and a data set made into ordinary torch objects."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -43,12 +43,14 @@ class Pipeline:
         loader: a `DataLoader` of the plan's batches.
         sampler: its batch sampler; `set_epoch` and `state_dict` for exact resume.
         criterion: the loss, on logits [N, n_classes] and targets [N].
+        dataset: the data set of the loader, asked by `SampleKey`.
     """
 
     plan: Plan
     loader: DataLoader[Any]
     sampler: BalancedBatchSampler
     criterion: nn.Module
+    dataset: "KeyedDataset"
 
     def set_epoch(self, epoch: int, first_batch: int = 0) -> None:
         """Choose the epoch of the next pass over the loader, and the batch it starts with."""
@@ -64,12 +66,30 @@ class Pipeline:
         """
         wanted = None if prior is None else np.asarray(prior, np.float64)
         n_classes = len(self.plan.data.class_names)
+        if not logits.is_floating_point() or logits.shape[-1:] != (n_classes,):
+            raise OptionError(
+                f"logits: expected float [..., {n_classes}], the class dimension last, got "
+                f"{logits.dtype} {tuple(logits.shape)}"
+            )
         if wanted is not None and (wanted.shape != (n_classes,) or not np.all(wanted > 0)):
             raise OptionError(
                 f"prior: expected {n_classes} shares above 0, one a class, got shape {wanted.shape}"
             )
         shift = self.plan.correction_shift(wanted)
         return logits + torch.as_tensor(shift, dtype=logits.dtype, device=logits.device)
+
+    def test_loader(self, dataset: Any, **loader_options: Any) -> DataLoader[Any]:
+        """Batches of held-out samples: in order, not augmented, transformed as in training.
+
+        Args:
+            dataset: map-style, giving `(input, target, …)` like the one trained on.
+            **loader_options: for `torch.utils.data.DataLoader`; the batch size is that of
+                training if not given.
+        """
+        keyed = replace(self.dataset, dataset=dataset, policy=None)
+        options = {"batch_size": self.sampler.batch_size, **loader_options}
+        options.setdefault("generator", torch.Generator())  # not from the global one
+        return DataLoader(InOrder(keyed), **options)  # type: ignore[arg-type]  # by shape
 
     def init_bias_(self, last_layer: nn.Module) -> None:
         """Start the bias of a model's last layer as the plan says, in place.
@@ -124,7 +144,7 @@ def build(
         labels: of the data set; read from it without loading samples if not given.
         batch_size: draws a batch on each rank.
         rank: of this process; "auto" asks torch.distributed, and is 0 without it.
-        world_size: processes that train together; "auto" likewise.
+        world_size: processes that train together; "auto" likewise. Give both or neither.
         transform: of each input, after augmentation; `picture_to_tensor` for pictures if
             not given.
         allow_other_data: True accepts labels that the plan was not made for.
@@ -135,6 +155,37 @@ def build(
         DataError: labels cannot be told from the data set, or are of another length.
         OptionError: an argument cannot be.
     """
+    known = _checked_labels(plan, dataset, labels, allow_other_data)
+    _check_loader_options(loader_options)
+    rank, world_size = _place(rank, world_size)
+    sampler = BalancedBatchSampler(
+        known,
+        batch_size,
+        seed=plan.seed,
+        targets=plan.sampling,
+        rank=rank,
+        world_size=world_size,
+        yields="keys",
+    )
+    keyed = KeyedDataset(dataset, _policy_of(plan), transform, plan.data.media == "pictures")
+    # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
+    loader: DataLoader[Any] = DataLoader(
+        keyed,  # type: ignore[arg-type]  # a data set by shape
+        batch_sampler=sampler,
+        generator=torch.Generator().manual_seed(plan.seed),
+        **loader_options,
+    )
+    return Pipeline(
+        plan=plan, loader=loader, sampler=sampler, criterion=criterion_of(plan), dataset=keyed
+    )
+
+
+def _checked_labels(
+    plan: Plan, dataset: Any, labels: Labels | None, allow_other_data: bool
+) -> Labels:
+    """Labels of the data set, if plan, data set and labels fit each other."""
+    if not isinstance(plan, Plan):
+        raise OptionError(f"plan: expected a Plan (Plan.load reads one), got {type(plan).__name__}")
     known = labels_of(dataset) if labels is None else labels_of(labels)
     plan.check()
     if not allow_other_data:
@@ -143,24 +194,7 @@ def build(
         raise OptionError(
             f"labels: expected one a sample of the data set, {len(dataset)}, got {len(known)}"
         )
-    _check_loader_options(loader_options)
-    sampler = BalancedBatchSampler(
-        known,
-        batch_size,
-        seed=plan.seed,
-        targets=plan.sampling,
-        rank=_rank() if rank == "auto" else rank,
-        world_size=_world_size() if world_size == "auto" else world_size,
-        yields="keys",
-    )
-    # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
-    loader: DataLoader[Any] = DataLoader(
-        KeyedDataset(dataset, _policy_of(plan), transform),  # type: ignore[arg-type]  # by shape
-        batch_sampler=sampler,
-        generator=torch.Generator().manual_seed(plan.seed),
-        **loader_options,
-    )
-    return Pipeline(plan=plan, loader=loader, sampler=sampler, criterion=criterion_of(plan))
+    return known
 
 
 def _policy_of(plan: Plan) -> AugmentationPolicy | None:
@@ -169,29 +203,53 @@ def _policy_of(plan: Plan) -> AugmentationPolicy | None:
     return AugmentationPolicy.from_plan(plan.augmentation, plan.data.class_names, seed=plan.seed)
 
 
+@dataclass(frozen=True, eq=False)
 class KeyedDataset:
-    """A data set asked by `SampleKey`, its inputs augmented by policy and transformed."""
+    """A data set asked by `SampleKey`, its inputs augmented by policy and transformed.
 
-    def __init__(
-        self,
-        dataset: Any,
-        policy: AugmentationPolicy | None = None,
-        transform: Callable[[Any], Any] | None = None,
-    ) -> None:
-        self.dataset, self.policy, self.transform = dataset, policy, transform
+    Args:
+        dataset: map-style, giving `(input, target, …)` by index.
+        policy: augments the inputs, if there is one.
+        transform: of each input, after augmentation.
+        pictures: whether integer arrays are pictures, to be made tensors without transform.
+    """
+
+    dataset: Any
+    policy: AugmentationPolicy | None
+    transform: Callable[[Any], Any] | None
+    pictures: bool
 
     def __len__(self) -> int:
         return len(self.dataset)
 
     def __getitem__(self, key: SampleKey) -> tuple[Any, ...]:
-        inputs, *rest = self.dataset[key.index]
+        sample = self.dataset[key.index]
+        if not isinstance(sample, tuple | list) or not sample:
+            raise OptionError(
+                f"dataset[{key.index}]: expected a tuple (input, target, …), got a "
+                f"{type(sample).__name__}. Wrap the data set in one that gives tuples."
+            )
+        inputs, *rest = sample
         if self.policy is not None:
             inputs = self.policy(inputs, key)
         if self.transform is not None:
             inputs = self.transform(inputs)
-        elif _is_picture(inputs):
+        elif _is_picture(inputs, self.pictures or self.policy is not None):
             inputs = picture_to_tensor(inputs)
         return (inputs, *rest)
+
+
+@dataclass(frozen=True, eq=False)
+class InOrder:
+    """A keyed data set asked by index, for testing."""
+
+    keyed: KeyedDataset
+
+    def __len__(self) -> int:
+        return len(self.keyed)
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        return self.keyed[SampleKey(0, index, 0)]
 
 
 def picture_to_tensor(picture: Any) -> Tensor:
@@ -205,15 +263,24 @@ def picture_to_tensor(picture: Any) -> Tensor:
     [[[1.0, 1.0], [1.0, 1.0]]]
     """
     array = np.asarray(picture)
+    if array.ndim not in (2, 3):
+        raise OptionError(
+            f"picture: expected [height, width] or [height, width, channels], got {array.shape}"
+        )
+    if array.ndim == 3 and array.shape[0] in (1, 3, 4) and array.shape[2] not in (1, 3, 4):
+        raise OptionError(
+            f"picture: expected the channels last, got shape {array.shape}. Give "
+            "array.transpose(1, 2, 0), or a transform of your own"
+        )
     array = array[None] if array.ndim == 2 else np.moveaxis(array, -1, 0)
     scale = np.iinfo(array.dtype).max if np.issubdtype(array.dtype, np.integer) else 1
     return torch.from_numpy(np.ascontiguousarray(array, np.float32) / np.float32(scale))
 
 
-def _is_picture(inputs: Any) -> bool:
-    if isinstance(inputs, np.ndarray):
-        return inputs.ndim in (2, 3) and inputs.dtype in (np.uint8, np.uint16)
-    return type(inputs).__module__.startswith("PIL.")
+def _is_picture(inputs: Any, pictures: bool) -> bool:
+    if type(inputs).__module__.startswith("PIL."):
+        return True
+    return pictures and isinstance(inputs, np.ndarray) and inputs.dtype in (np.uint8, np.uint16)
 
 
 def criterion_of(plan: Plan) -> nn.Module:
@@ -240,10 +307,15 @@ def _check_loader_options(options: dict[str, Any]) -> None:
         )
 
 
-def _world_size() -> int:
-    initialised = torch.distributed.is_available() and torch.distributed.is_initialized()
-    return torch.distributed.get_world_size() if initialised else 1
-
-
-def _rank() -> int:
-    return torch.distributed.get_rank() if _world_size() > 1 else 0
+def _place(rank: int | Literal["auto"], world_size: int | Literal["auto"]) -> tuple[int, int]:
+    """Rank and number of processes, as given or as torch.distributed knows them."""
+    if rank != "auto" and world_size != "auto":
+        return rank, world_size
+    if rank != world_size:
+        raise OptionError(
+            "rank, world_size: expected both or neither, got "
+            f"rank={rank!r} and world_size={world_size!r}. Every process would draw the same"
+        )
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return 0, 1
+    return torch.distributed.get_rank(), torch.distributed.get_world_size()

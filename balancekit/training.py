@@ -32,9 +32,11 @@ def fit(
 ) -> None:
     """Train `model` in place: AdamW, one cycle of the learning rate, bias and norms undecayed.
 
+    Gradients are clipped to a norm of 5.
+
     Args:
         model: logits [N, n_classes] from inputs [N, …]; its last linear layer's bias starts
-            as the plan says.
+            at the log prior, if the plan says so.
         pipeline: loader and criterion.
         epochs: passes over the loader.
         learning_rate: at its peak.
@@ -45,7 +47,8 @@ def fit(
     device = device or best_device()
     model.to(device).train()
     criterion = pipeline.criterion.to(device)
-    pipeline.init_bias_(last_layer(model))
+    if pipeline.plan.bias_init == "log-prior":
+        pipeline.init_bias_(last_layer(model))
     decayed = [p for p in model.parameters() if p.ndim > 1]
     plain = [p for p in model.parameters() if p.ndim <= 1]
     groups: list[dict[str, Any]] = [

@@ -83,6 +83,11 @@ def test_results_survive_json():
     assert msgspec.json.decode(content, type=bk.Comparison) == comparison
 
 
+def test_nothing_to_test_on_is_refused():
+    with pytest.raises(OptionError, match="held-out samples"):
+        compare(validation=[])
+
+
 @pytest.mark.parametrize("options", [{"seeds": 0}, {"epochs": 0}], ids=["no seeds", "no epochs"])
 def test_nothing_to_run_is_refused(options):
     with pytest.raises(OptionError, match="seeds, epochs"):

@@ -65,6 +65,48 @@ def test_files_and_functions_stay_short(path):
             assert len(own) <= MAX_POSITIONAL, f"{node.name} has {len(own)} plain parameters"
 
 
+MAY_IMPORT_TORCH = (
+    "comparison",
+    "integrations",
+    "losses",
+    "pipeline",
+    "samplers/loader",
+    "training",
+)
+
+
+@pytest.mark.parametrize("path", FILES, ids=relative)
+def test_only_what_makes_or_feeds_a_model_imports_torch(path):
+    place = path.relative_to(PACKAGE).with_suffix("").as_posix()
+    if place.startswith(MAY_IMPORT_TORCH) or place == "cli/demo":
+        return
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(path.read_text()))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    assert "torch" not in imported
+
+
+def test_what_needs_torch_says_which_extra_brings_it():
+    script = """
+import sys
+sys.modules["torch"] = None
+import balancekit
+try:
+    balancekit.BalancedBatchSampler
+except balancekit.MissingLibraryError as error:
+    print(error)
+"""
+    assert "balancekit[train]" in run(sys.executable, "-c", script).stdout
+
+
 def test_no_module_bears_the_name_of_a_public_verb():
     leaves = {name.rpartition(".")[2] for name in modules() if name.count(".") == 1}
     assert leaves & set(balancekit.__all__) == set()

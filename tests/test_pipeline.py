@@ -164,6 +164,10 @@ def test_correct_moves_logits_to_the_wanted_prior_or_to_any():
     assert torch.allclose(asked.softmax(1), expected.softmax(1))
     balanced = build(BALANCED, Vectors(), batch_size=6)
     assert torch.allclose(balanced.correct(logits).softmax(1), logits.softmax(1))
+    with pytest.raises(OptionError, match="class dimension last"):
+        natural.correct(logits[:, :2])
+    with pytest.raises(OptionError, match="class dimension last"):
+        natural.correct(logits.long())
     with pytest.raises(OptionError, match="prior: expected 3 shares"):
         natural.correct(logits, [0.5, 0.5])
 
@@ -232,6 +236,70 @@ def test_what_cannot_be_built_is_refused(make, error):
     plan, dataset, labels = make()
     with pytest.raises(error):
         build(plan, dataset, labels, batch_size=6)
+
+
+@pytest.mark.parametrize(
+    ("sample", "got"),
+    [({"image": np.zeros((8, 8)), "label": 0}, "a dict"), (np.zeros((8, 8)), "a ndarray")],
+    ids=["a dict", "inputs alone"],
+)
+def test_samples_that_are_no_tuples_are_refused(sample, got):
+    class Odd(Pictures):
+        def __getitem__(self, index):
+            return sample
+
+    with pytest.raises(OptionError, match=f"expected a tuple.*got {got}"):
+        next(iter(build(BALANCED, Odd(), batch_size=6).loader))
+
+
+def test_bytes_that_are_no_pictures_stay_as_they_are():
+    class Tokens(Pictures):
+        labels = bk.Labels(class_ids=IDS, class_names=("a", "b", "c"))
+
+        def __getitem__(self, index):
+            return np.full((2, 4), 200, np.uint8), int(IDS[index])
+
+    plan = baseline(bk.analyze(Tokens.labels))
+    inputs, _ = next(iter(build(plan, Tokens(), batch_size=6).loader))
+    assert inputs.dtype == torch.uint8
+    assert inputs.unique().tolist() == [200]
+
+
+def test_channels_first_are_refused():
+    with pytest.raises(OptionError, match="channels last"):
+        picture_to_tensor(np.zeros((3, 8, 8), np.uint8))
+
+
+@pytest.mark.parametrize("options", [{"rank": 1}, {"world_size": 2}], ids=str)
+def test_rank_and_world_size_are_given_together(options):
+    with pytest.raises(OptionError, match="expected both or neither"):
+        build(BALANCED, Vectors(), batch_size=6, **options)
+
+
+def test_held_out_samples_come_in_order_and_not_augmented():
+    loader = build(AUGMENTED, Pictures(), batch_size=6).test_loader(Pictures(), batch_size=50)
+    before = torch.get_rng_state()
+    inputs = torch.cat([inputs for inputs, _ in loader])
+    assert torch.equal(before, torch.get_rng_state())
+    assert (inputs[:, 0] * 255).round().long().tolist() == [[[i] * 8] * 8 for i in range(84)]
+
+
+def test_multi_label_data_are_built_previewed_and_corrected():
+    indicators = np.zeros((100, 3), int)
+    indicators[:50, 0], indicators[:10, 1] = 1, 1
+    dataset = torch.utils.data.TensorDataset(torch.randn(100, 4), torch.tensor(indicators).float())
+    plan = bk.recommend(bk.analyze(indicators))
+    pipeline = build(plan, dataset, bk.read(indicators), batch_size=16)
+    inputs, targets = next(iter(pipeline.loader))
+    logits = nn.Linear(4, 3)(inputs)
+    assert pipeline.criterion(logits, targets).isfinite()
+    assert torch.equal(pipeline.correct(logits), logits)
+    assert pipeline.correct(logits, [0.5, 0.5, 0.5]).isfinite().all()
+    exposure = bk.preview(plan, bk.read(indicators), batch_size=16)
+    assert exposure.draws_per_class == (50, 10, 0)
+    layer = nn.Linear(4, 3)
+    pipeline.init_bias_(layer)
+    assert layer.bias.isfinite().all()
 
 
 def test_options_that_the_plan_decides_are_refused():

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given, settings
 
 from balancekit import Labels, Plan, PlanError, analyze
+from balancekit.augment import operation_names, task_names
+from balancekit.errors import OptionError
 from balancekit.plan import (
+    PICTURE_OPERATIONS,
+    PICTURE_TASKS,
     ClassBalanced,
     CorrectAfterTraining,
     CorrectInTraining,
@@ -44,11 +48,14 @@ texts = st.text(max_size=8)  # all of Unicode but lone surrogates, control chara
 numbers = st.floats(allow_nan=False)
 positive = st.floats(1e-6, 1e6)
 names = st.lists(texts, max_size=3).map(tuple)
+operations = st.lists(st.sampled_from(PICTURE_OPERATIONS), max_size=3).map(tuple)
 some_weights = st.none() | st.lists(numbers, max_size=4).map(tuple)
 
 sampling = st.just(Natural()) | st.just(Uniform()) | st.builds(Power, alpha=st.floats(-4, 4))
 augmentation = st.just(NoAugmentation()) | st.builds(
-    TaskAugmentation, task=texts, allow=names, forbid=names
+    TaskAugmentation,
+    task=st.sampled_from(PICTURE_TASKS),
+    allow=operations,
 )
 losses = (
     st.builds(CrossEntropy, class_weights=some_weights)
@@ -98,7 +105,7 @@ def test_any_plan_is_the_same_after_toml(one):
 def test_a_plan_is_the_same_after_a_file(tmp_path):
     one = plan(
         loss=Focal(gamma=1.5, class_weights=(0.5, 1.0, 2.0)),
-        augmentation=TaskAugmentation(task="natural", forbid=("rotate",)),
+        augmentation=TaskAugmentation(task="natural", forbid=("blur",)),
         warnings=('a "quoted"\nline\r\n\ttab \\ \N{CAT}',),
     )
     one.save(tmp_path / "plan.toml")
@@ -368,10 +375,70 @@ def test_more_than_one_correction_is_refused_with_the_arithmetic(fields, words, 
     assert insisted.check() is insisted
 
 
-def test_a_correction_where_none_is_wanted_is_refused():
-    with pytest.raises(PlanError, match="corrects the class prior"):
-        plan(sampling=Uniform(), wanted_prior="training").check()
+def test_a_correction_where_none_is_wanted_is_refused_unless_undone_afterwards():
+    moved = {"sampling": Uniform(), "wanted_prior": "training"}
+    with pytest.raises(PlanError, match="though none was wanted"):
+        plan(correction=CorrectInTraining(), **moved).check()
+    assert plan(correction=CorrectAfterTraining(), **moved).check()
     assert plan(wanted_prior="training", correction=CorrectInTraining()).check()
+
+
+def test_weights_that_lead_elsewhere_are_refused_though_their_slope_is_one():
+    data = DataRef.from_labels(Labels.from_names("a" * 400 + "b" * 200 + "c" * 100 + "d" * 50))
+    astray = CrossEntropy(class_weights=(0.14, 80.8, 0.06, 1.52))
+    with pytest.raises(PlanError, match="together with the sampling"):
+        plan(data=data, sampling=Uniform(), loss=astray, correction=CorrectInTraining()).check()
+
+
+def test_nearly_equal_classes_may_be_trained_plainly():
+    data = DataRef.from_labels(Labels.from_names("a" * 101 + "b" * 100))
+    assert plan(data=data, correction=CorrectInTraining()).check()
+
+
+def test_margins_and_a_prior_of_ones_own_go_together():
+    own = plan(loss=LogitAdjusted(), wanted_prior=(0.5, 0.3, 0.2)).check()
+    shift = own.correction_shift()
+    assert np.ptp(shift - np.log([0.5, 0.3, 0.2])) < 1e-9
+
+
+def test_a_loss_that_moves_away_from_equal_classes_is_refused():
+    with pytest.raises(PlanError, match="corrects the class prior"):
+        plan(loss=LogitAdjusted(tau=-1.0)).check()
+
+
+def test_what_is_insisted_on_is_not_undone():
+    twice = plan(
+        sampling=Uniform(),
+        loss=ClassBalanced(),
+        correction=CorrectInTraining(),
+        allow_double_correction=True,
+    ).check()
+    assert not twice.correction_shift().any()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63], ids=["negative", "too large"])
+def test_a_seed_that_nothing_can_draw_with_is_refused(seed):
+    with pytest.raises(PlanError, match="seed: expected"):
+        plan(seed=seed).check()
+
+
+def test_names_of_tasks_and_operations_are_those_of_augmentation():
+    assert tuple(task_names()) == PICTURE_TASKS
+    assert tuple(operation_names()) == PICTURE_OPERATIONS
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"task": "natual"}, "task: expected one of .* Did you mean 'natural'"),
+        ({"task": "natural", "allow": ("vertical-flpi",)}, "allow: .*'vertical-flip'"),
+        ({"task": "natural", "allow": ("blur",), "forbid": ("blur",)}, "in both"),
+    ],
+    ids=["task", "operation", "both"],
+)
+def test_misspelt_augmentation_is_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        TaskAugmentation(**options)
 
 
 def test_half_a_correction_in_training_is_refused_and_may_be_completed_afterwards():
@@ -476,7 +543,7 @@ OTHER_DATA = {
 def test_other_data_are_refused_and_what_to_do_is_told(labels, words):
     with pytest.raises(PlanError, match=words) as caught:
         plan().check_data(labels)
-    assert "`balancekit recommend`" in str(caught.value)
+    assert "balancekit.recommend(" in str(caught.value)
     assert "--allow-other-data" in str(caught.value)
 
 

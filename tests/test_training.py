@@ -50,5 +50,13 @@ def test_a_model_without_a_linear_layer_is_refused():
         last_layer(nn.Sequential(nn.ReLU()))
 
 
-def test_the_device_is_a_gpu_only_where_there_is_one():
-    assert best_device().type == ("cuda" if torch.cuda.is_available() else "cpu")
+@pytest.mark.parametrize(("there_is_one", "expected"), [(True, "cuda"), (False, "cpu")])
+def test_the_device_is_a_gpu_where_there_is_one(monkeypatch, there_is_one, expected):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there_is_one)
+    assert best_device().type == expected
+
+
+def test_a_head_without_bias_is_fine_where_the_plan_sets_none():
+    fit(nn.Linear(2, 2, bias=False), pipeline_of(), epochs=1)
+    with pytest.raises(OptionError, match="bias of shape"):
+        fit(nn.Linear(2, 2, bias=False), pipeline_of(bias_init="log-prior"), epochs=1)

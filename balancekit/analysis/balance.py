@@ -1,7 +1,8 @@
 """How unequal the class counts are: the headline measures.
 
 n_c are the counts of the K classes, N their sum, p_c = n_c / N. Empty classes are counted
-apart, and enter no ratio, so that one of them does not make every number infinite.
+apart. They enter no ratio of counts, so that one of them does not make every number
+infinite; normalised entropy and Gini, which stay finite, do count them among the K.
 """
 
 import numpy as np

@@ -10,14 +10,13 @@ from balancekit.augment.adapters import Augmenter, adapt
 from balancekit.augment.apply import apply_operation
 from balancekit.augment.decisions import ClassNames, Decision, decide
 from balancekit.augment.native import Picture
-from balancekit.augment.operations import Operation, checked_name, name_of, operation_names
+from balancekit.augment.operations import Operation, checked_name, name_of
 from balancekit.augment.pictures import as_picture
 from balancekit.augment.randomness import check_seed, generator_of
-from balancekit.augment.rules import unknown_name
 from balancekit.augment.strengths import in_order, operation_for
 from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
-from balancekit.plan import Augmentation, NoAugmentation, TaskAugmentation
+from balancekit.plan import Augmentation, NoAugmentation
 
 __all__ = ["AugmentationPolicy"]
 
@@ -111,14 +110,9 @@ class AugmentationPolicy:
             augmentation: the plan's choice.
             stats: an analysis of the data, or only the names of the classes.
             seed: in [0, 2**63).
-
-        Raises:
-            OptionError: a task or an operation is unknown, or one is both allowed and
-                forbidden; all problems together.
         """
         if isinstance(augmentation, NoAugmentation):
             return cls(decisions=_none_used("the plan asks for no augmentation"), seed=seed)
-        _check_names(augmentation)
         policy = cls.for_task(augmentation.task, stats, seed=seed)
         for name in augmentation.allow:
             policy = policy.allow(name, because="the plan lists it under allow")
@@ -259,19 +253,3 @@ def _none_used(because: str) -> tuple[Decision, ...]:
         msgspec.structs.replace(decision, used=False, because=because)
         for decision in decide("unknown")
     )
-
-
-def _check_names(augmentation: TaskAugmentation) -> None:
-    problems = [
-        unknown_name(f"augmentation.{field}", name, operation_names())
-        for field in ("allow", "forbid")
-        for name in getattr(augmentation, field)
-        if name not in operation_names()
-    ]
-    both = sorted(set(augmentation.allow) & set(augmentation.forbid))
-    if both:
-        problems.append(
-            f"augmentation: expected each operation in allow or in forbid, got {both} in both."
-        )
-    if problems:
-        raise OptionError(" ".join(problems))

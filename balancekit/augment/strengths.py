@@ -35,8 +35,8 @@ MILD: tuple[Operation, ...] = (
 )
 """Strengths for safe operations.
 
-Source: judgement; about half of what ImageNet recipes use, because strong augmentation
-takes most from the classes with the fewest samples (DODA 2024).
+Source: judgement; kept mild because augmenting all classes alike sacrifices those with
+the fewest samples (DODA 2024).
 """
 
 WEAK: tuple[Operation, ...] = (

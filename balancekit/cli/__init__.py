@@ -1,7 +1,7 @@
 """The command line: one file a command, each a verb of the package and a report of it.
 
-Exit codes: 0 fine, 1 a gate failed, 2 usage, configuration or unreadable input, 3 finished
-with skipped files under --strict, 130 interrupted.
+Exit codes: 0 fine, 2 usage, configuration or unreadable input, 3 finished with skipped files
+under --strict, 130 interrupted.
 """
 
 import sys
@@ -17,7 +17,6 @@ __all__ = ["app", "main", "run"]
 EXIT_CODES = """\
 Exit codes:
   0    fine
-  1    a gate failed
   2    wrong usage or configuration, or unreadable input
   3    finished, but files or rows were skipped, under --strict
   130  interrupted"""
@@ -57,7 +56,7 @@ app = App(
     name="balancekit",
     help=(
         "From a data set whose classes are unequal to a model that learns all of them.\n\n"
-        "DATA is a folder of class folders of pictures, or a CSV file with a label column. "
+        "DATA is a folder of class folders of pictures, or a CSV or TSV file with a label column. "
         "To see the whole way on real data, with nothing to prepare: balancekit demo"
     ),
     # Plain text: Markdown would double the time to the first line of help.

@@ -255,13 +255,15 @@ def _say_where(console: "Console", home: Path, seconds: float) -> None:
     console.rule(f"[bold]Done in {seconds:.0f} s", align="left")
     say(console, f"Written in {home}:", indent=0)
     for name, what in (
-        ("report.html", "all of the above as one page: open it in a browser"),
+        ("report.html", "all of the above as one page"),
         ("plan.toml", "the plan: edit it, and load it with balancekit.Plan.load"),
         ("analysis.json", "what analyze found"),
         ("digits/", "the pictures, an image folder"),
     ):
         say(console, what, first=f"  {name}", indent=17)
-    console.print("\nOn your own data, a folder of class folders or a CSV file:")
+    console.print("\nOpen the page in a browser:")
+    say_verbatim(console, [(home / "report.html").resolve().as_uri()])
+    console.print("\nOn your own data, a folder of class folders or a CSV or TSV file:")
     say_verbatim(console, COMMANDS)
 
 

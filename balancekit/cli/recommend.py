@@ -13,6 +13,7 @@ from balancekit.cli.output import (
     shell_command,
     write_json,
 )
+from balancekit.errors import OptionError
 from balancekit.files import write_whole
 from balancekit.stats import Stats
 
@@ -32,12 +33,33 @@ DeployedPrior = Annotated[
         "accuracy and that of training for accuracy."
     ),
 ]
+PICTURE_TASKS = (
+    "natural",
+    "multilabel",
+    "detection",
+    "instance-segmentation",
+    "semantic-segmentation",
+    "keypoints",
+    "regression",
+    "digits",
+    "documents",
+    "xray",
+    "pathology",
+    "microscopy",
+    "aerial",
+    "industrial",
+    "faces",
+    "fine-grained",
+    "unknown",
+)
+"""Tasks of the augmentation rules, written out so that help need not read the rules."""
+
 PictureTask = Annotated[
     str | None,
     Parameter(
         metavar="TASK",
-        help="What the pictures show, for augmentation: natural, digits, industrial, aerial, "
-        "xray, documents, faces …; told from the class names if not given.",
+        help=f"What the pictures show, for augmentation: {', '.join(PICTURE_TASKS)}; told from "
+        "the class names if not given.",
     ),
 ]
 Output = Annotated[
@@ -45,8 +67,14 @@ Output = Annotated[
     Parameter(alias="-o", metavar="FILE", help="Write the plan to this TOML file."),
 ]
 
+OTHER_FORMATS = (".json", ".yaml", ".yml")
 MOST_COUNTS = 12
 """Classes up to which a line of code holds their counts."""
+
+HELD_OUT_LINES = (
+    "# after holding out a part to test on, plan on the rest instead:",
+    "# plan = balancekit.recommend(balancekit.analyze(train))",
+)
 
 
 def recommend(
@@ -70,7 +98,7 @@ def recommend(
 
     from balancekit import recommender
 
-    check_target("-o", output)
+    _check_output(output)
     check_target("--json", json)
     if data.endswith(".json"):
         stats = Stats.load(data)
@@ -89,7 +117,7 @@ def recommend(
     if json is not None:
         write_json(msgspec.json.format(msgspec.json.encode(plan), indent=2), json)
     if json != "-":
-        _show(plan, operations, output)
+        _show(plan, operations)
         read_by = {"label": label, "split": split, "format": _unless(format, "auto")}
         chosen_by = {
             "objective": _unless(objective, "balanced_accuracy"),
@@ -97,41 +125,65 @@ def recommend(
             "picture_task": picture_task,
             "seed": _unless(str(seed), "0"),
         }
-        _say_next(data, output, read_by, chosen_by)
+        if output is None:
+            again = shell_command("balancekit", "recommend", data, **read_by, **chosen_by)
+            _say_how_to_write(again)
+            _say_code(plan, "plan.toml", "Then, in your code:")
+        else:
+            _say_code(plan, output, "In your code:")
+            _say_written(data, output, read_by)
     return 0
 
 
-def _show(plan: "Plan", operations: list[str], output: str | None) -> None:
-    from balancekit.report import show_plan
-    from balancekit.report.terminal.layout import say_verbatim
+def _check_output(output: str | None) -> None:
+    """Refuse a file that cannot be written, or whose name says that it is no TOML.
 
-    console = output_console()
-    show_plan(plan, console, operations)
-    console.print("\nIn your code:")
-    say_verbatim(console, [*build_lines(output or "plan.toml"), *part_lines(plan)], "")
+    Raises:
+        OptionError: the file cannot be.
+    """
+    check_target("-o", output)
+    if output is not None and Path(output).suffix.lower() in OTHER_FORMATS:
+        raise OptionError(
+            f"-o {output}: expected a name for a plan, which is TOML, got {Path(output).suffix}. "
+            f"Name it {Path(output).with_suffix('.toml')}; JSON is written by --json FILE."
+        )
+
+
+def _show(plan: "Plan", operations: list[str]) -> None:
+    from balancekit.report import show_plan
+
+    show_plan(plan, output_console(), operations)
 
 
 def _unless(value: str, default: str) -> str | None:
     return None if value == default else value
 
 
-def _say_next(
-    data: str,
-    output: str | None,
-    read_by: dict[str, str | None],
-    chosen_by: dict[str, str | None],
-) -> None:
-    """Name the next command, with the options of this one that it needs."""
+def _say_how_to_write(again: str) -> None:
+    """Name the command that does it again and writes the plan."""
+    from balancekit.report.terminal.layout import say_verbatim
+
+    console = output_console()
+    console.print("\nNext:")
+    say_verbatim(console, [f"{again} -o plan.toml"])
+
+
+def _say_code(plan: "Plan", path: str, title: str) -> None:
+    """Show lines of Python that use the plan, once it is in a file."""
+    from balancekit.report.terminal.layout import say_verbatim
+
+    console = output_console()
+    console.print(f"\n{title}")
+    say_verbatim(console, [*build_lines(path), *HELD_OUT_LINES, *part_lines(plan)], "")
+
+
+def _say_written(data: str, output: str, read_by: dict[str, str | None]) -> None:
+    """Name the file, and the next command with the options of this one that it needs."""
     from rich.text import Text
 
     from balancekit.report.terminal.layout import say_verbatim
 
     console = output_console()
-    if output is None:
-        console.print("\nNext:")
-        command = shell_command("balancekit", "recommend", data, **read_by, **chosen_by)
-        say_verbatim(console, [f"{command} -o plan.toml"])
-        return
     console.print(Text(f"\nWritten: {output}"), soft_wrap=True)
     if not data.endswith(".json"):
         console.print("Next:")

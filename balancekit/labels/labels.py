@@ -4,7 +4,7 @@ import os
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, get_args
 
@@ -13,14 +13,19 @@ from numpy.typing import NDArray
 
 from balancekit.errors import DataError, OptionError
 from balancekit.files import open_whole
+from balancekit.labels.class_ids import (
+    UNLABELLED,
+    as_class_ids,
+    class_name_of,
+    is_missing,
+    sort_class_names,
+)
+from balancekit.labels.numbers import classes_of_numbers, whole_numbers
 
-__all__ = ["UNLABELLED", "Labels", "Media", "SampleIds", "SampleKey", "Task"]
+__all__ = ["Labels", "Media", "SampleIds", "SampleKey", "Task"]
 
 Task = Literal["classification", "multilabel"]
 Media = Literal["pictures", "rows", "unknown"]
-
-UNLABELLED = -1
-"""Class id of a sample whose label is missing: it keeps its index and is never drawn."""
 
 
 class SampleKey(NamedTuple):
@@ -130,9 +135,18 @@ class Labels:
     def from_names(cls, names: Sequence[object], **options: object) -> "Labels":
         """Labels from one class name a sample; None or NaN means that it is missing.
 
-        Classes are ordered by number if all names are integers, else by name.
+        Classes are ordered by number if all names are integers, else by name. Where all are
+        numbers, not text, they are class ids as they are: 1, 2 has three classes, 0 empty.
+
+        Raises:
+            DataError: numbers that are no class ids, such as the targets of a regression.
         """
-        texts = [None if is_missing(name) else class_name_of(name) for name in names]
+        given = [None if is_missing(name) else name for name in names]
+        numbers = whole_numbers(given)
+        if numbers is not None:
+            ids, class_names = classes_of_numbers(*numbers)
+            return cls(class_ids=ids, class_names=class_names, **options)  # type: ignore[arg-type]
+        texts = [None if name is None else class_name_of(name) for name in given]
         class_names = sort_class_names({text for text in texts if text is not None})
         id_of = {name: i for i, name in enumerate(class_names)}
         ids = np.fromiter(
@@ -175,6 +189,18 @@ class Labels:
                 "Give the class that should decide, one a sample."
             )
         return self.class_ids
+
+    def as_multilabel(self) -> "Labels":
+        """The same labels, each sample carrying a set of classes: one, or none if unlabelled."""
+        if self.offsets is not None:
+            return self
+        labelled = self.class_ids != UNLABELLED
+        return replace(
+            self,
+            class_ids=self.class_ids[labelled],
+            offsets=np.concatenate([[0], np.cumsum(labelled)]),
+            sizes=None if self.sizes is None else self.sizes[labelled],
+        )
 
     def take(self, indices: Sequence[int] | NDArray[np.integer]) -> "Labels":
         """Labels of a part: sample i of the result is sample `indices[i]` of this one.
@@ -262,24 +288,6 @@ class Labels:
             ) from None
 
 
-def as_class_ids(values: object) -> NDArray[np.int32]:
-    """Class ids as int32 [m], refused where that would change a value."""
-    array = np.asarray(values)
-    if array.ndim != 1:
-        raise DataError(f"labels: expected class ids of shape [m], got shape {array.shape}")
-    if array.size == 0:
-        return array.astype(np.int32)
-    if not np.issubdtype(array.dtype, np.integer):
-        raise DataError(
-            f"labels: expected integer class ids, got {array.dtype}. "
-            "For names, use Labels.from_names."
-        )
-    for extreme in (int(array.min()), int(array.max())):
-        if not -(2**31) <= extreme < 2**31:
-            raise DataError(f"labels: class id {extreme} does not fit 32 bits")
-    return array.astype(np.int32, copy=False)
-
-
 def labels_problems(labels: Labels) -> list[str]:
     """Every way in which the fields of `labels` contradict each other, in words."""
     problems = []
@@ -307,37 +315,3 @@ def labels_problems(labels: Labels) -> list[str]:
         if given is not None and len(given) != expected:
             problems.append(f"expected {expected} {field_name}, got {len(given)}")
     return problems
-
-
-def is_missing(name: object) -> bool:
-    """Whether a label stands for none: None, NaN, NaT, pandas' NA or empty text.
-
-    >>> [is_missing(value) for value in (None, float("nan"), "", "nan", 0)]
-    [True, True, True, False, False]
-    """
-    # NA is neither equal to itself nor different, and has no truth.
-    return name is None or type(name).__name__ == "NAType" or name == "" or name != name
-
-
-def class_name_of(label: object) -> str:
-    """The name of the class that a label stands for; 1.0 and 1 are the same class.
-
-    >>> class_name_of(1.0), class_name_of("1.0"), class_name_of(True), class_name_of(2.5)
-    ('1', '1.0', 'True', '2.5')
-    """
-    if isinstance(label, bytes):
-        return label.decode("utf-8", "backslashreplace")
-    if isinstance(label, float | np.floating) and float(label).is_integer():
-        return str(int(label))
-    return str(label)
-
-
-def sort_class_names(names: set[str]) -> tuple[str, ...]:
-    """Names in the order of their classes: by number if all are integers, else by name.
-
-    >>> sort_class_names({"10", "9"}), sort_class_names({"b", "a", "10"})
-    (('9', '10'), ('10', 'a', 'b'))
-    """
-    if all(name.removeprefix("-").isdecimal() for name in names):
-        return tuple(sorted(names, key=lambda name: (int(name), name)))
-    return tuple(sorted(names))

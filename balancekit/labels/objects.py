@@ -12,18 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import DataError
-from balancekit.labels.labels import UNLABELLED, Labels, as_class_ids
+from balancekit.labels.class_ids import as_class_ids
+from balancekit.labels.labels import Labels
+from balancekit.labels.numbers import classes_of_numbers, whole_floats
 
 __all__ = ["labels_of"]
 
 LABEL_ATTRIBUTES = ("targets", "_labels", "labels", "y")
 PAIR_ATTRIBUTES = ("samples", "_samples", "imgs")
-IGNORED_IDS = (-1, -100)
-"""Integers that stand for no label: the second is torch's default ignore_index."""
-
-MAX_GAP_CLASSES = 1_000_000
-"""Integer labels up to here are class ids as they are; above, they are names."""
-
 CONTAINERS = (list, tuple, set, frozenset, dict)
 NO_SAMPLES = "labels: expected at least one sample, got none"
 NO_LABELS = "labels: expected at least one label, got only missing ones"
@@ -33,14 +29,15 @@ def labels_of(data: object, label: str | None = None) -> Labels:
     """Labels of a list, array, tensor, Series, DataFrame, `Labels` or data set.
 
     Integers are class ids as they are: 0, 2, 2 has three classes, one of them empty, so
-    that weights line up with logits. Anything else is a name.
+    that weights line up with logits. Whole floats are integers. Anything else is a name.
 
     Args:
         data: the object.
         label: column of a DataFrame.
 
     Raises:
-        DataError: no labels can be told from it without loading samples.
+        DataError: no labels can be told from it without loading samples, or they are the
+            targets of a regression.
     """
     if isinstance(data, Labels):
         return data
@@ -49,7 +46,7 @@ def labels_of(data: object, label: str | None = None) -> Labels:
     if isinstance(data, np.ndarray):
         return _labels_of_array(data)
     if callable(getattr(data, "detach", None)):  # a tensor, wherever it lives
-        return _labels_of_array(np.asarray(data.detach().cpu()))  # type: ignore[attr-defined]
+        return _labels_of_tensor(data)
     if isinstance(data, list | tuple | range):
         return _labels_of_sequence(data)
     return _labels_of_dataset(data)
@@ -58,10 +55,7 @@ def labels_of(data: object, label: str | None = None) -> Labels:
 def _labels_of_sequence(data: Sequence[Any]) -> Labels:
     if not data:
         raise DataError(NO_SAMPLES)
-    plain = [_plain(item) for item in data]
-    if plain and all(isinstance(item, int) and not isinstance(item, bool) for item in plain):
-        return _labels_of_array(np.array(plain))
-    return _labels_of_names(plain)
+    return _labels_of_names(_plain(item) for item in data)
 
 
 def _plain(item: Any) -> Any:
@@ -82,6 +76,13 @@ def _labels_of_names(names: Iterable[object]) -> Labels:
     return labels
 
 
+def _labels_of_tensor(data: Any) -> Labels:
+    values = data.detach().cpu()
+    if str(values.dtype).startswith(("torch.bfloat16", "torch.float8")):
+        values = values.float()  # numpy has no such dtype
+    return _labels_of_array(np.asarray(values))
+
+
 def _labels_of_array(array: NDArray[Any]) -> Labels:
     if array.ndim and not array.size:
         raise DataError(NO_SAMPLES)
@@ -93,22 +94,13 @@ def _labels_of_array(array: NDArray[Any]) -> Labels:
         raise DataError(f"labels: expected shape [n] or [n, n_classes], got {array.shape}")
     if array.dtype == np.bool_:
         return Labels.from_names([str(bool(item)) for item in array])
-    if not np.issubdtype(array.dtype, np.integer) or isinstance(array, np.ma.MaskedArray):
+    if array.dtype.kind not in "iuf" or isinstance(array, np.ma.MaskedArray):
         return _labels_of_names(array.tolist())
-    if set(np.unique(array)) == {-1, 1}:
-        return Labels.from_names(array.tolist())
-    ids = np.where(np.isin(array, IGNORED_IDS), UNLABELLED, array)
-    if ids.max() >= MAX_GAP_CLASSES:
-        return Labels.from_names([None if i in IGNORED_IDS else i for i in array.tolist()])
-    if ids.min() < UNLABELLED:
-        raise DataError(
-            f"labels: expected class ids from 0, with {IGNORED_IDS} for a missing one, got "
-            f"{int(array.min())}. Give names (text) if negative numbers are classes."
-        )
-    n_classes = int(ids.max()) + 1
-    if n_classes == 0:
+    whole = whole_floats(array) if array.dtype.kind == "f" else (array, np.zeros(len(array), bool))
+    class_ids, class_names = classes_of_numbers(*whole)
+    if not class_names:
         raise DataError(NO_LABELS)
-    return Labels(class_ids=as_class_ids(ids), class_names=tuple(map(str, range(n_classes))))
+    return Labels(class_ids=class_ids, class_names=class_names)
 
 
 def _labels_of_indicators(array: NDArray[Any]) -> Labels:
@@ -118,10 +110,11 @@ def _labels_of_indicators(array: NDArray[Any]) -> Labels:
             f"{array.min()} to {array.max()}. Soft labels have no counts."
         )
     rows, class_ids = np.nonzero(array)
+    one_hot = np.array_equal(rows, np.arange(len(array)))
     return Labels(
         class_ids=as_class_ids(class_ids),
         class_names=tuple(map(str, range(array.shape[1]))),
-        offsets=np.searchsorted(rows, np.arange(len(array) + 1)),
+        offsets=None if one_hot else np.searchsorted(rows, np.arange(len(array) + 1)),
     )
 
 
@@ -157,7 +150,7 @@ def _labels_of_dataset(data: Any) -> Labels:
     if hasattr(data, "datasets") and hasattr(data, "cumulative_sizes"):  # ConcatDataset
         return _concatenate([labels_of(part) for part in data.datasets])
     if hasattr(data, "tensors"):  # TensorDataset
-        return labels_of(data.tensors[-1])
+        return _labels_of_tensors(data.tensors, name)
     for attribute in LABEL_ATTRIBUTES:
         found = getattr(data, attribute, None)
         if found is not None and not callable(found) and _fits(found, data):
@@ -171,6 +164,15 @@ def _labels_of_dataset(data: Any) -> Labels:
         f"{', '.join(LABEL_ATTRIBUTES + PAIR_ATTRIBUTES)}, or tensors), got none. "
         "Pass the labels themselves: a list, array or tensor, one a sample."
     )
+
+
+def _labels_of_tensors(tensors: Sequence[Any], name: str) -> Labels:
+    if len(tensors) < 2:  # features alone, even where they are 0 and 1
+        raise DataError(
+            f"{name}: expected labels as the last of at least 2 tensors, got {len(tensors)} "
+            "tensor. Pass the labels themselves: a list, array or tensor, one a sample."
+        )
+    return labels_of(tensors[-1])
 
 
 def _fits(found: Any, data: Any) -> bool:

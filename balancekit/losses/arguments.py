@@ -9,6 +9,7 @@ from torch import Tensor
 from balancekit.errors import OptionError
 
 __all__ = [
+    "check_finite",
     "check_range",
     "class_values",
     "label_values",
@@ -146,6 +147,16 @@ def check_range(
     if not low <= value <= high:
         wanted = f"in [{low:g}, {high:g}]" if high < float("inf") else f"of at least {low:g}"
         raise OptionError(f"{where}: expected a number {wanted}, got {value}. {advice}")
+
+
+def check_finite(where: str, value: float, *, advice: str) -> None:
+    """Refuse NaN and the infinities.
+
+    Raises:
+        OptionError: the number is not finite.
+    """
+    if not float("-inf") < value < float("inf"):
+        raise OptionError(f"{where}: expected a finite number, got {value}. {advice}")
 
 
 def _check_logits(logits: Tensor) -> None:

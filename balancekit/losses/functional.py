@@ -27,6 +27,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from balancekit.losses.arguments import (
+    check_finite,
     check_range,
     class_values,
     label_values,
@@ -145,6 +146,7 @@ def logit_adjusted_cross_entropy(
     """
     check_reduction(reduction, normalizer)
     check_range("label_smoothing", label_smoothing, 0, 1, advice="Use a share such as 0.1.")
+    check_finite("tau", tau, advice="1 is the balanced softmax.")
     logits, targets, valid = softmax_arguments(logits, targets, ignore_index)
     losses = F.cross_entropy(
         logits + tau * class_values("log_prior", log_prior, logits),

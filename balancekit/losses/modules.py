@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from balancekit.errors import OptionError
-from balancekit.losses.arguments import check_range
+from balancekit.losses.arguments import check_finite, check_range
 from balancekit.losses.criterion import (
     Criterion,
     as_array,
@@ -338,6 +338,7 @@ class LogitAdjustedLoss(Criterion):
     ) -> None:
         super().__init__(reduction, ignore_index, normalizer)
         check_range("label_smoothing", label_smoothing, 0, 1, advice="Use a share such as 0.1.")
+        check_finite("tau", tau, advice="1 is the balanced softmax.")
         self.tau = tau
         self.label_smoothing = label_smoothing
         self.register_buffer("log_prior", as_class_values("log_prior", log_prior))

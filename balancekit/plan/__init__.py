@@ -1,6 +1,8 @@
 """Plan: every choice between a data set and a model, and the unions that it chooses from."""
 
 from balancekit.plan.choices import (
+    PICTURE_OPERATIONS,
+    PICTURE_TASKS,
     Augmentation,
     ClassBalanced,
     CorrectAfterTraining,
@@ -22,6 +24,8 @@ from balancekit.plan.choices import (
 from balancekit.plan.plan import DataRef, Plan, Reason
 
 __all__ = [
+    "PICTURE_OPERATIONS",
+    "PICTURE_TASKS",
     "Augmentation",
     "ClassBalanced",
     "CorrectAfterTraining",

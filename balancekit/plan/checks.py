@@ -3,14 +3,26 @@
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
-from balancekit.plan.choices import CorrectInTraining, WeightedBce
+from balancekit.plan.choices import CorrectAfterTraining, Natural, WeightedBce
 from balancekit.priors import correction_strength
 
 if TYPE_CHECKING:
     from balancekit.plan.plan import Plan
 
 __all__ = ["plan_problems"]
+
+TOLERANCE = 0.1
+"""Log odds that a prior may be off: a factor of 1.1 between two classes."""
+
+MAX_SEED = 2**63 - 1
+
+REMEDY = (
+    'Take one of them: sampling kind = "natural" with loss kind = "logit-adjusted" and tau = 1, '
+    'or sampling kind = "uniform" with loss kind = "cross-entropy" without weights; or set '
+    "allow_double_correction = true"
+)
 
 
 def plan_problems(plan: "Plan") -> list[str]:
@@ -45,30 +57,60 @@ def plan_problems(plan: "Plan") -> list[str]:
             f"loss: expected {'weighted-bce' if plan.data.task == 'multilabel' else 'a loss'} "
             f"for a {plan.data.task} task, got {plan.loss.__struct_config__.tag}"
         )
+    if not 0 <= plan.seed <= MAX_SEED:
+        problems.append(f"seed: expected an integer from 0 to 2**63 - 1, got {plan.seed}")
+    if plan.data.task == "multilabel" and not isinstance(plan.sampling, Natural):
+        problems.append(
+            'sampling: expected kind = "natural" for multi-label data, got '
+            f"{plan.sampling.__struct_config__.tag}. A draw for one label draws its others too"
+        )
     if not problems and plan.data.task == "classification":
         problems += _correction_problems(plan)
     return problems
 
 
 def _correction_problems(plan: "Plan") -> list[str]:
-    # A class without samples has no prior to correct.
-    seen = np.array(plan.data.class_counts) > 0
-    start, wanted = plan.training_prior()[seen], plan.wanted()[seen]
-    strength = correction_strength(start, plan.believed_prior()[seen], wanted)
+    """Whether sampling and loss lead where the plan says, in log odds of the classes seen."""
     if plan.allow_double_correction:
         return []
-    if isinstance(plan.correction, CorrectInTraining) and strength < 0.95:
-        return [
-            f"correction: sampling and loss go {strength:.2f} of the way to the wanted prior, "
-            'where 1 is all of it. Set kind = "after-training" to have the rest made afterwards'
-        ]
-    if strength <= 1.05:
+    seen = np.array(plan.data.class_counts) > 0  # a class without samples has no prior
+    start, believed = plan.training_prior()[seen], plan.believed_prior()[seen]
+    draws, wanted = plan.draw_prior()[seen], plan.wanted()[seen]
+    uniform = np.full(len(start), 1 / len(start))
+    after = isinstance(plan.correction, CorrectAfterTraining)
+    # After training the rest is made exactly; but nothing may go beyond equal classes first.
+    goal = uniform if after else wanted
+    if _log_odds_apart(believed, goal) <= TOLERANCE:
         return []
-    by_sampling = correction_strength(start, plan.draw_prior()[seen], wanted)
+    if _log_odds_apart(start, goal) <= TOLERANCE:
+        moved = believed / start
+        return [
+            "loss: sampling and loss move the class prior, though none was wanted to move: by "
+            f"factors of {moved.min():.2g} to {moved.max():.2g}. {REMEDY}"
+        ]
+    strength = correction_strength(start, believed, goal)
+    by_sampling = correction_strength(start, draws, goal)
+    if after and -0.05 <= strength <= 1.05:
+        return []
+    if -0.05 <= strength < 0.95:
+        return [
+            f"correction: sampling and loss go {max(0.0, strength):.2f} of the way to the wanted "
+            'prior, where 1 is all of it. Set kind = "after-training" to have the rest made '
+            "afterwards"
+        ]
+    if 0.95 <= strength <= 1.05:
+        factor = np.exp(_log_odds_apart(believed, goal))
+        return [
+            "loss: together with the sampling it leads to another prior than the wanted one: "
+            f"some class counts {factor:.1f} times too much. {REMEDY}"
+        ]
     return [
         "loss: together with the sampling it corrects the class prior "
         f"{strength:.2f} times: sampling {by_sampling:.2f} + loss {strength - by_sampling:.2f}, "
-        "where 1 is full. A model trained so is biased to the rare classes. Take sampling "
-        'kind = "natural", or loss kind = "cross-entropy" without weights, or set '
-        "allow_double_correction = true"
+        f"where 1 is full and 0 is none. {REMEDY}"
     ]
+
+
+def _log_odds_apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
+    """How far two priors are apart: the largest difference of log odds between two classes."""
+    return float(np.ptp(np.log(one) - np.log(other)))

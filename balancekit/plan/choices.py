@@ -1,12 +1,16 @@
 """The choices of a plan: each a union of structs, whose `kind` names them in files."""
 
+import difflib
+
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from balancekit.errors import PlanError
+from balancekit.errors import OptionError, PlanError
 
 __all__ = [
+    "PICTURE_OPERATIONS",
+    "PICTURE_TASKS",
     "Augmentation",
     "ClassBalanced",
     "CorrectAfterTraining",
@@ -51,7 +55,7 @@ class Power(_Choice, frozen=True, kw_only=True, tag="power"):
 
     def __post_init__(self) -> None:
         if not -4 <= self.alpha <= 4:
-            raise ValueError(f"alpha: expected a number in [-4, 4], got {self.alpha}")
+            raise OptionError(f"alpha: expected a number in [-4, 4], got {self.alpha}")
 
 
 Targets = Natural | Uniform | Power
@@ -75,6 +79,43 @@ def target_shares(targets: Targets, class_counts: ArrayLike) -> NDArray[np.float
     return shares / float(shares.sum())
 
 
+PICTURE_TASKS = (
+    "natural",
+    "multilabel",
+    "detection",
+    "instance-segmentation",
+    "semantic-segmentation",
+    "keypoints",
+    "regression",
+    "digits",
+    "documents",
+    "xray",
+    "pathology",
+    "microscopy",
+    "aerial",
+    "industrial",
+    "faces",
+    "fine-grained",
+    "unknown",
+)
+"""Tasks that the rules of `balancekit.augment` know; a test keeps both the same."""
+
+PICTURE_OPERATIONS = (
+    "random-crop",
+    "random-resize",
+    "horizontal-flip",
+    "vertical-flip",
+    "both-flips",
+    "quarter-turn",
+    "brightness",
+    "contrast",
+    "saturation",
+    "blur",
+    "gaussian-noise",
+)
+"""Operations of `balancekit.augment`; a test keeps both the same."""
+
+
 # --- augmentation ---------------------------------------------------------------------------
 
 
@@ -83,7 +124,7 @@ class NoAugmentation(_Choice, frozen=True, kw_only=True, tag="none"):
 
 
 class TaskAugmentation(_Choice, frozen=True, kw_only=True, tag="task"):
-    """Every operation that the rules of a picture task call safe, mildly.
+    """What the rules of a picture task call safe, mildly, and what they call cautious, weakly.
 
     Args:
         task: a task of the rules, such as "digits" or "natural"; see
@@ -95,6 +136,23 @@ class TaskAugmentation(_Choice, frozen=True, kw_only=True, tag="task"):
     task: str
     allow: tuple[str, ...] = ()
     forbid: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_name("task", self.task, PICTURE_TASKS)
+        for name in self.allow:
+            _check_name("allow", name, PICTURE_OPERATIONS)
+        for name in self.forbid:
+            _check_name("forbid", name, PICTURE_OPERATIONS)
+        if both := sorted(set(self.allow) & set(self.forbid)):
+            raise OptionError(f"allow, forbid: expected each operation in one, got {both} in both")
+
+
+def _check_name(field: str, name: str, known: tuple[str, ...]) -> None:
+    if name in known:
+        return
+    near = difflib.get_close_matches(name, known, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise OptionError(f"{field}: expected one of {', '.join(known)}, got {name!r}.{hint}")
 
 
 Augmentation = NoAugmentation | TaskAugmentation
@@ -117,7 +175,7 @@ class Focal(_Choice, frozen=True, kw_only=True, tag="focal"):
 
     def __post_init__(self) -> None:
         if not 0 <= self.gamma < np.inf:
-            raise ValueError(f"gamma: expected a number ≥ 0, got {self.gamma}")
+            raise OptionError(f"gamma: expected a number ≥ 0, got {self.gamma}")
 
 
 class ClassBalanced(_Choice, frozen=True, kw_only=True, tag="class-balanced"):
@@ -127,7 +185,7 @@ class ClassBalanced(_Choice, frozen=True, kw_only=True, tag="class-balanced"):
 
     def __post_init__(self) -> None:
         if not 0 <= self.beta < 1:
-            raise ValueError(f"beta: expected a number in [0, 1), got {self.beta}")
+            raise OptionError(f"beta: expected a number in [0, 1), got {self.beta}")
 
 
 class LogitAdjusted(_Choice, frozen=True, kw_only=True, tag="logit-adjusted"):
@@ -141,7 +199,7 @@ class LogitAdjusted(_Choice, frozen=True, kw_only=True, tag="logit-adjusted"):
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.tau):
-            raise ValueError(f"tau: expected a finite number, got {self.tau}")
+            raise OptionError(f"tau: expected a finite number, got {self.tau}")
 
 
 class WeightedBce(_Choice, frozen=True, kw_only=True, tag="weighted-bce"):

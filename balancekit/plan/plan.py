@@ -94,8 +94,8 @@ class Plan(_Part, frozen=True, kw_only=True):
         wanted_prior: class prior that decisions should assume: "training", "uniform", or
             one share a class.
         seed: of everything that is drawn under the plan.
-        bias_init: start of the last layer's bias; "log-prior" starts at the class shares
-            among the draws.
+        bias_init: start of the last layer's bias; "log-prior" starts at the log of the
+            prior that the model will come to believe in.
         metrics: what to watch, the most telling first.
         allow_double_correction: True keeps `check` from refusing more than one correction.
     """
@@ -171,16 +171,16 @@ class Plan(_Part, frozen=True, kw_only=True):
         samples gets the least of the others' shifts: what was never seen is not favoured.
 
         Args:
-            prior: shares of the classes in use, [n_classes]; the wanted prior if not given.
+            prior: shares of the classes in use, [n_classes]. If not given, the wanted prior
+                under after-training correction, and no shift under in-training correction.
         """
         believed = self.believed_prior()
-        multilabel = self.data.task == "multilabel"
-        if prior is None and multilabel:
+        if prior is None and isinstance(self.correction, CorrectInTraining):
             return np.zeros(len(believed))
         target = self.wanted() if prior is None else prior
+        if self.data.task == "multilabel":
+            return _log_odds(target) - _log_odds(believed)
         shift = np.log(target) - np.log(believed)
-        if multilabel:
-            return shift - np.log1p(-target) + np.log1p(-believed)
         seen = np.array(self.data.class_counts) > 0
         return np.where(seen, shift, shift[seen].min())
 
@@ -205,13 +205,16 @@ class Plan(_Part, frozen=True, kw_only=True):
         if ours.fingerprint == theirs.fingerprint:
             return
         remedy = (
-            "Make a plan for these data with `balancekit recommend`, "
-            "or insist with allow_other_data=True (--allow-other-data)."
+            "Make a plan for these data, after a part was held out: "
+            "balancekit.recommend(balancekit.analyze(train)); or insist with "
+            "allow_other_data=True (--allow-other-data)."
         )
         if ours.class_names != theirs.class_names:
             raise PlanError(
                 f"plan: expected the classes {_few(ours.class_names)}, "
-                f"got {_few(theirs.class_names)}. {remedy}"
+                f"got {_few(theirs.class_names)}. Read them with the same label column and "
+                "split (--label, --split), or give `labels` with these class names. "
+                f"{remedy}"
             )
         raise PlanError(
             f"plan: expected {ours.n_samples} samples with class counts "
@@ -239,7 +242,12 @@ class Plan(_Part, frozen=True, kw_only=True):
         """
         try:
             fields = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            raise PlanError(
+                f"{path}: expected a plan in TOML, got nothing to read ({error.strerror}). "
+                "`balancekit recommend DATA -o plan.toml` writes one."
+            ) from None
+        except ValueError as error:
             raise PlanError(f"{path}: expected a plan in TOML: {error}") from None
         try:
             return plan_from_fields(fields).check()
@@ -265,6 +273,12 @@ def plan_from_fields(fields: dict[str, Any]) -> Plan:
     if problems:
         raise PlanError("plan:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return Plan(**values)
+
+
+def _log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    # A label that all or no samples carry has infinite odds; no data can tell how large.
+    bounded = np.clip(shares, 1e-6, 1 - 1e-6)
+    return np.log(bounded) - np.log1p(-bounded)
 
 
 def _few(values: tuple[object, ...]) -> str:

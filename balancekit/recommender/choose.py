@@ -21,7 +21,8 @@ from balancekit.plan import (
     TaskAugmentation,
     WeightedBce,
 )
-from balancekit.recommender.rules import RULES, Facts, Rule
+from balancekit.priors import class_shares
+from balancekit.recommender.rules import EQUAL, RULES, Facts, Rule
 from balancekit.stats import Stats
 from balancekit.weights import pos_weight
 
@@ -65,20 +66,19 @@ def recommend(
     """
     if objective not in METRICS:
         raise OptionError(f"objective: expected one of {list(METRICS)}, got {objective!r}")
+    if not isinstance(stats, Stats):
+        raise OptionError(
+            f"stats: expected what balancekit.analyze gives, got {type(stats).__name__}. "
+            "recommend(analyze(data)) does both"
+        )
     filled = [count for count in stats.class_counts if count]
     if len(filled) < 2:
         raise DataError(
             f"{stats.source}: expected two classes with samples at least, got {len(filled)}. "
             "Nothing can be balanced; check the path, or the label column (--label)."
         )
-    wanted = _wanted_prior(objective, deployed_prior, len(stats.class_counts))
-    facts = Facts(
-        task=stats.task,
-        media=stats.media,
-        wanted=wanted if isinstance(wanted, str) else "given",
-        imbalance_ratio=max(filled) / min(filled),
-        smallest=min(filled),
-    )
+    wanted = _wanted_prior(objective, deployed_prior, stats)
+    facts = _facts(stats, wanted)
     rule = next(rule for rule in RULES if rule.when(facts))
     augmentation, why_augmentation = _augmentation(stats, picture_task)
     return Plan(
@@ -110,9 +110,26 @@ def baseline(stats: Stats, *, seed: int = 0) -> Plan:
     )
 
 
+def _facts(stats: Stats, wanted: str | tuple[float, ...]) -> Facts:
+    filled = [count for count in stats.class_counts if count]
+    return Facts(
+        task=stats.task,
+        media=stats.media,
+        n_classes=len(filled),
+        wanted=wanted if isinstance(wanted, str) else "given",
+        imbalance_ratio=max(filled) / min(filled),
+        smallest=min(filled),
+    )
+
+
 def _wanted_prior(
-    objective: Objective, deployed: Literal["training", "uniform"] | Sequence[float] | None, n: int
+    objective: Objective,
+    deployed: Literal["training", "uniform"] | Sequence[float] | None,
+    stats: Stats,
 ) -> Literal["training", "uniform"] | tuple[float, ...]:
+    n = len(stats.class_counts)
+    if stats.task == "multilabel" and deployed is None:
+        return "training"  # each label has a prior of its own, and none is wanted instead
     if deployed is None:
         return "uniform" if objective == "balanced_accuracy" else "training"
     if isinstance(deployed, str):
@@ -127,6 +144,8 @@ def _wanted_prior(
         raise OptionError(
             f"deployed_prior: expected {n} shares above 0 that sum to 1, got {list(deployed)[:6]}"
         )
+    if np.allclose(shares, class_shares(stats.class_counts), rtol=1e-3):
+        return "training"
     return tuple(map(float, shares))
 
 
@@ -192,9 +211,15 @@ def _reasons(rule: Rule, facts: Facts) -> tuple[Reason, ...]:
 
 
 def _why_correction(rule: Rule, facts: Facts) -> Reason:
-    if isinstance(rule.correction, CorrectAfterTraining):
+    if facts.task == "multilabel":
+        because = "the weights move each label's odds, for decisions at one half, and no further"
+        instead = "Pipeline.correct(logits, prior), for the shares of the labels in use"
+    elif isinstance(rule.correction, CorrectAfterTraining):
         because = "training leaves the prior as it is; Pipeline.correct moves it once, afterwards"
         instead = "in training, by balanced batches or by margins: not both, that is twice"
+    elif facts.imbalance_ratio <= EQUAL:
+        because = "the classes are as good as equal: nothing to correct"
+        instead = "after training, once it is known that the prior in use is another"
     elif facts.wanted == "training":
         because = "the wanted prior is that of training: nothing to correct"
         instead = "after training, once it is known that the prior in use is another"
@@ -210,8 +235,8 @@ def _why_bias(rule: Rule) -> Reason:
     if rule.log_prior_bias:
         return Reason(
             part="bias_init",
-            because="the last layer starts at the log shares of the draws, so that no step is "
-            "spent on learning them",
+            because="the last layer starts at the log of the prior that it will come to, so that "
+            "no step is spent on learning it",
             source=source,
             instead="zeros, as layers start by default",
         )

@@ -26,6 +26,12 @@ __all__ = ["RULES", "Facts", "Rule"]
 FEW = 20
 """Below this many samples a class is "few-shot" (Liu et al., CVPR 2019)."""
 
+EQUAL = 1.1
+"""Up to this imbalance ratio nothing is corrected: plans are checked to the same factor."""
+
+A_BATCH = 64
+"""With more classes than a usual batch holds, balanced batches bring each only now and then."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -34,6 +40,7 @@ class Facts:
     task: Task
     media: Media
     wanted: str
+    n_classes: int
     imbalance_ratio: float
     smallest: int
 
@@ -67,8 +74,8 @@ RULES = (
         correction=CorrectInTraining(),
         log_prior_bias=True,
         why_sampling="drawing for one label would draw its companions too",
-        why_loss="several classes a sample: each label is a yes-no question of its own, its "
-        "positives weighted by the square root of negatives over positives, at most 10",
+        why_loss="several classes a sample: each label is a yes-no question of its own; positives "
+        "weigh the square root of negatives over positives, at most 10, for decisions at one half",
         source="Lin et al. 2017 (arXiv 1708.02002) for the bias; the weight is judgement",
         instead="one threshold a label, tuned on validation data",
     ),
@@ -98,17 +105,32 @@ RULES = (
         instead="logit-adjusted loss with that prior",
     ),
     Rule(
+        name="equal classes",
+        when=lambda facts: facts.imbalance_ratio <= EQUAL,
+        sampling=Natural(),
+        loss=CrossEntropy(),
+        correction=CorrectInTraining(),
+        log_prior_bias=False,
+        why_sampling="imbalance ratio {imbalance_ratio:.2f}: the classes are as good as equal",
+        why_loss="there is nothing to balance",
+        source="arithmetic",
+        instead="nothing",
+    ),
+    Rule(
         name="few-shot pictures",
         when=lambda facts: (
-            facts.media == "pictures" and facts.imbalance_ratio >= 10 and facts.smallest < FEW
+            facts.media == "pictures"
+            and facts.imbalance_ratio >= 10
+            and facts.smallest < FEW
+            and facts.n_classes <= A_BATCH
         ),
         sampling=Uniform(),
         loss=CrossEntropy(),
         correction=CorrectInTraining(),
         log_prior_bias=False,
         why_sampling="the smallest class counts {smallest} at imbalance ratio "
-        "{imbalance_ratio:.0f}: it must come up in every batch to be learnt, and as pictures "
-        "can be augmented, its repeats are not the same picture again",
+        "{imbalance_ratio:.0f}: drawn as it comes, it would hardly come up; pictures can be "
+        "augmented, so that a repeat need not be the same picture again",
         why_loss="balanced batches have moved the prior already; weights or margins on top "
         "would move it twice",
         source="`balancekit demo` measures it on digits at imbalance ratio 50",
@@ -121,8 +143,8 @@ RULES = (
         loss=CrossEntropy(),
         correction=CorrectAfterTraining(),
         log_prior_bias=True,
-        why_sampling="imbalance ratio {imbalance_ratio:.1f} is below 10: plain training sees "
-        "enough of every class",
+        why_sampling="imbalance ratio {imbalance_ratio:.1f} is below 10: common classes do not "
+        "drown the others when every sample is drawn once an epoch",
         why_loss="only the decision has to be moved to equal classes, and that costs nothing "
         "after training",
         source="Menon et al. 2021 (arXiv 2007.07314), section 4.1",

@@ -15,14 +15,17 @@ from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
 from balancekit.report.words import (
     choice_text,
     comparison_verdict,
+    drawn_text,
     examples_text,
     headline_measures,
     in_a_batch,
+    mean_text,
     n_of,
     percent,
     plan_aim,
     plan_verdict,
     printable,
+    runs_text,
     verdict,
 )
 from balancekit.stats import Issue, Stats
@@ -98,9 +101,7 @@ def render_page(
         note=_note(len(stats.class_names)),
         counted=f"{n_of(stats.n_samples, 'sample')} in "
         f"{n_of(len(stats.class_names), 'class', 'classes')}",
-        drawn=f"{n_of(exposure.draws_per_epoch, 'draw')} an epoch in "
-        f"{n_of(exposure.batches_per_epoch, 'batch', 'batches')} of {exposure.batch_size:,}, "
-        f"counted over {n_of(exposure.epochs, 'epoch')}",
+        drawn=drawn_text(exposure),
         plan_verdict=plan_verdict(plan),
         plan_aim=plan_aim(plan),
         choices=[_choice(plan, part) for part in PARTS],
@@ -189,11 +190,10 @@ def _results(comparison: "Comparison") -> dict[str, Any]:
     return {
         "verdict": comparison_verdict(comparison),
         "arms": [arm.name for arm in comparison.arms],
-        "runs": f"{n_of(len(comparison.seeds), 'seed')}, {n_of(comparison.epochs, 'epoch')} each",
+        "runs": runs_text(comparison),
         "metrics": {
             metric.replace("_", " "): [
-                f"{100 * summary[arm.name][metric][0]:.1f} ± "
-                f"{100 * summary[arm.name][metric][1]:.1f} %"
+                mean_text(*summary[arm.name][metric], len(comparison.seeds))
                 for arm in comparison.arms
             ]
             for metric in next(iter(summary.values()))

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from balancekit.errors import DataError
 from balancekit.labels import UNLABELLED, Labels
+from balancekit.plan import Natural, Targets
 
 __all__ = ["ClassIndex"]
 
@@ -55,6 +56,19 @@ class ClassIndex:
             order = np.argsort(narrow, kind="stable")[n_unlabelled:]
         small = len(class_ids) <= np.iinfo(np.uint32).max
         return cls(order.astype(np.uint32) if small else order, starts)
+
+    @classmethod
+    def for_targets(cls, labels: Labels, targets: Targets) -> "ClassIndex":
+        """The index that draws with these targets need.
+
+        Natural draws of multi-label data need no classes: all samples are one.
+
+        Raises:
+            DataError: other targets ask for one class a sample, or no sample is labelled.
+        """
+        if labels.offsets is None or not isinstance(targets, Natural):
+            return cls.from_labels(labels)
+        return cls(None, np.array([0, labels.n_samples], np.int64))
 
     @property
     def n_samples(self) -> int:

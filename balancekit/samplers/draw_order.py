@@ -65,6 +65,7 @@ class DrawOrder:
         n_draws: draws an epoch, of all ranks together.
         n_batches: batches an epoch; they differ in size by one draw at most.
         seed: of everything that is drawn.
+        world_size: ranks that share each batch; what a batch holds does not depend on it.
     """
 
     index: ClassIndex
@@ -72,6 +73,7 @@ class DrawOrder:
     n_draws: int
     n_batches: int
     seed: int
+    world_size: int = 1
 
     @classmethod
     def for_batches(
@@ -99,6 +101,7 @@ class DrawOrder:
             n_draws=index.n_samples if once_each else n_batches * together,
             n_batches=n_batches,
             seed=seed,
+            world_size=world_size,
         )
 
     @cached_property
@@ -198,6 +201,7 @@ class _EpochLayout:
     ends: NDArray[np.int64]
     n_draws: int
     n_batches: int
+    world_size: int
     step: int
     start: int
     turn: NDArray[np.uint64]
@@ -211,24 +215,30 @@ class _EpochLayout:
         step = _golden_step(order.n_batches)
         turn = hash_keys(order.seed, epoch, _DEAL)
         start = int(turn) % order.n_batches
-        return cls(class_order, ends, order.n_draws, order.n_batches, step, start, turn)
+        return cls(
+            class_order, ends, order.n_draws, order.n_batches, order.world_size, step, start, turn
+        )
 
     def places(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Places that the batches take, batch after batch, and the size of each batch.
 
-        Inside a batch the places come in golden steps from a random start, so that any
-        stretch of a batch, and every W-th of it, holds the classes in nearly its shares.
+        Rank r of W gets the draws r, r + W, … of a batch: every W-th place of its row, from
+        the r-th on. Its places come in golden steps from a random start, so that any stretch
+        of a batch holds the classes in nearly their shares.
         """
         batches = np.arange(first, last, dtype=np.int64)
         offsets = (batches * self.step + self.start) % self.n_batches
         sizes = (self.n_draws - offsets + self.n_batches - 1) // self.n_batches
-        most = int(sizes.max(initial=0))
-        steps = np.array([_golden_step(max(most - 1, 1)), _golden_step(most)])
-        turns = (hash_keys(self.turn, batches) >> np.uint64(2)).astype(np.int64)
-        card = np.arange(most, dtype=np.int64)
-        dealt = card * steps[sizes - most + 1][:, None] + turns[:, None] % sizes[:, None]
-        grid = offsets[:, None] + dealt % sizes[:, None] * self.n_batches  # [n_batches, most]
-        return grid[card < sizes[:, None]], sizes
+        card, rank = np.divmod(np.arange(int(sizes.max(initial=0))), self.world_size)
+        parts = (sizes[:, None] - rank + self.world_size - 1) // self.world_size
+        parts = np.maximum(parts, 1)  # [n_batches, most]; where it is less, no card is dealt
+        steps = {size: _golden_step(size) for size in np.unique(parts).tolist()}
+        step = np.array([steps.get(size, 1) for size in range(max(steps, default=0) + 1)])
+        keys = hash_keys(self.turn, batches[:, None], rank)
+        turns = (keys >> np.uint64(2)).astype(np.int64) % parts
+        dealt = (card * step[parts] + turns) % parts * self.world_size + rank
+        grid = offsets[:, None] + dealt * self.n_batches  # [n_batches, most]
+        return grid[np.arange(grid.shape[1]) < sizes[:, None]], sizes
 
     def draws_before_batch(self, batch: int) -> NDArray[np.int64]:
         """Draws of each class, in `class_order`, in the batches before this one."""

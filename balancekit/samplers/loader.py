@@ -62,13 +62,14 @@ class BalancedBatchSampler(Sampler[Any]):
         world_size: int = 1,
         yields: Literal["indices", "keys"] = "indices",
     ) -> None:
-        index = ClassIndex.from_labels(labels_of(labels))
+        targets = Uniform() if targets is None else targets
+        index = ClassIndex.for_targets(labels_of(labels), targets)
         self.batch_size, self.rank, self.world_size = batch_size, rank, world_size
         self._yields = yields
         _check_options(batch_size, batches_per_epoch, rank, world_size, yields)
         self.order = DrawOrder.for_batches(
             index,
-            Uniform() if targets is None else targets,
+            targets,
             batch_size=batch_size,
             world_size=world_size,
             batches_per_epoch=batches_per_epoch,
@@ -132,6 +133,8 @@ class BalancedBatchSampler(Sampler[Any]):
         Raises:
             OptionError: the state is of a sampler with another seed.
         """
+        if missing := {"seed", "epoch", "first_batch"} - state.keys():
+            raise OptionError(f"state: expected one of state_dict(), got none of {missing}")
         if state["seed"] != self.order.seed:
             raise OptionError(
                 f"state: expected the seed {self.order.seed} of this sampler, got {state['seed']}"
@@ -143,8 +146,8 @@ def _check_options(
     batch_size: int, batches_per_epoch: int | None, rank: int, world_size: int, yields: str
 ) -> None:
     problems = []
-    if batch_size < 1:
-        problems.append(f"batch_size: expected an integer ≥ 1, got {batch_size}")
+    if not isinstance(batch_size, int) or batch_size < 1:
+        problems.append(f"batch_size: expected an integer ≥ 1, got {batch_size!r}")
     if batches_per_epoch is not None and batches_per_epoch < 1:
         problems.append(f"batches_per_epoch: expected an integer ≥ 1, got {batches_per_epoch}")
     if not 0 <= rank < world_size:

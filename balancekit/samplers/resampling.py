@@ -1,5 +1,8 @@
 """Resamplers: index lists that are drawn once, before training."""
 
+import math
+import numbers
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -33,13 +36,16 @@ class Oversample(_Strategy, frozen=True, kw_only=True, tag="oversample"):
 
     Args:
         ratio: in (0, 1].
+
+    Raises:
+        OptionError: the ratio is not in (0, 1].
     """
 
     ratio: float = 1.0
 
     def __post_init__(self) -> None:
-        if not 0 < self.ratio <= 1:
-            raise ValueError(f"ratio: expected a number in (0, 1], got {self.ratio}")
+        if not (_is_finite(self.ratio) and 0 < self.ratio <= 1):
+            _refuse(self, ratio="a number in (0, 1], such as 0.5")
 
 
 class Undersample(_Strategy, frozen=True, kw_only=True, tag="undersample"):
@@ -47,13 +53,16 @@ class Undersample(_Strategy, frozen=True, kw_only=True, tag="undersample"):
 
     Args:
         multiple: ≥ 1.
+
+    Raises:
+        OptionError: the multiple is not a finite number ≥ 1.
     """
 
     multiple: float = 1.0
 
     def __post_init__(self) -> None:
-        if not self.multiple >= 1:
-            raise ValueError(f"multiple: expected a number ≥ 1, got {self.multiple}")
+        if not (_is_finite(self.multiple) and self.multiple >= 1):
+            _refuse(self, multiple="a finite number ≥ 1, such as 2")
 
 
 class Regroup(_Strategy, frozen=True, kw_only=True, tag="regroup"):
@@ -65,14 +74,17 @@ class Regroup(_Strategy, frozen=True, kw_only=True, tag="regroup"):
     Args:
         max_num: draws of each class; the size of the largest class if not given.
 
+    Raises:
+        OptionError: max_num is no integer ≥ 1.
+
     Source: the label shuffling of Hikvision's entry to ILSVRC 2016.
     """
 
     max_num: int | None = None
 
     def __post_init__(self) -> None:
-        if self.max_num is not None and self.max_num < 1:
-            raise ValueError(f"max_num: expected an integer ≥ 1, got {self.max_num}")
+        if not _is_count_or_none(self.max_num):
+            _refuse(self, max_num="an integer ≥ 1, such as 100, or None for the largest class")
 
 
 class MakeImbalanced(_Strategy, frozen=True, kw_only=True, tag="make-imbalanced"):
@@ -82,6 +94,9 @@ class MakeImbalanced(_Strategy, frozen=True, kw_only=True, tag="make-imbalanced"
         ratio: imbalance ratio of the result, ≥ 1.
         largest: samples of class 0; as many as every class can follow if not given.
 
+    Raises:
+        OptionError: the ratio is not a finite number ≥ 1, or largest no integer ≥ 1.
+
     Source: the exponential profile of CIFAR-LT, Cui et al. 2019 (arXiv 1901.05555).
     """
 
@@ -89,8 +104,33 @@ class MakeImbalanced(_Strategy, frozen=True, kw_only=True, tag="make-imbalanced"
     largest: int | None = None
 
     def __post_init__(self) -> None:
-        if not self.ratio >= 1:
-            raise ValueError(f"ratio: expected a number ≥ 1, got {self.ratio}")
+        wanted = {}
+        if not (_is_finite(self.ratio) and self.ratio >= 1):
+            wanted["ratio"] = "a finite number ≥ 1, such as 50"
+        if not _is_count_or_none(self.largest):
+            wanted["largest"] = "an integer ≥ 1, such as 100, or None for all that fit"
+        _refuse(self, **wanted)
+
+
+def _is_finite(value: object) -> bool:
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)  # type: ignore[arg-type]
+
+
+def _is_count_or_none(value: object) -> bool:
+    is_integer = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    return value is None or (is_integer and value >= 1)  # type: ignore[operator]
+
+
+def _refuse(strategy: _Strategy, **wanted: str) -> None:
+    """Raise an OptionError of the fields that are not what is wanted, if there are any."""
+    name = type(strategy).__name__
+    problems = [
+        f"{name}.{field}: expected {words}, got {getattr(strategy, field)!r}"
+        for field, words in wanted.items()
+    ]
+    if problems:
+        raise OptionError("; ".join(problems))
 
 
 Strategy = Oversample | Undersample | Regroup | MakeImbalanced
@@ -104,7 +144,13 @@ def resampled_indices(labels: Labels, strategy: Strategy, *, seed: int = 0) -> N
 
     Raises:
         DataError: no sample is labelled, or samples carry several classes.
+        OptionError: the strategy is none.
     """
+    if not isinstance(strategy, Strategy):
+        raise OptionError(
+            "strategy: expected Oversample(), Undersample(), Regroup(max_num=…) or "
+            f"MakeImbalanced(ratio=…), got {strategy!r}. Give one of these objects."
+        )
     index = ClassIndex.from_labels(labels)
     counts = index.class_counts()
     wanted = _draws_per_class(counts, strategy)
@@ -154,8 +200,11 @@ def stratified_split(
     >>> len(kept), len(held_out)
     (4, 2)
     """
-    if not 0 < share < 1:
-        raise OptionError(f"share: expected a number in (0, 1), got {share}")
+    if not (_is_finite(share) and 0 < share < 1):
+        raise OptionError(
+            f"share: expected a number in (0, 1), got {share!r}. "
+            "Use a share such as 0.2 to hold out a fifth of each class."
+        )
     index = ClassIndex.from_labels(labels)
     counts = index.class_counts()
     wanted = np.clip(np.round(share * counts).astype(np.int64), 1, np.maximum(counts - 1, 0))

@@ -32,7 +32,8 @@ def read(
         data: path of an image folder (`DATA/CLASS/picture.jpg`), of a CSV or TSV file or of
             labels written by `Labels.save`; a list, array, tensor, Series or DataFrame of
             labels; or a data set whose labels can be read without loading its samples.
-        task: refuse data of another task than this.
+        task: "multilabel" takes one class a sample as a set of one; "classification" refuses
+            several. Rows of 0 and 1 with a single 1 each are one class a sample by "auto".
         format: of a path, where it should not be told from the path.
         label: name of the label column of a table.
         split: which split of an image folder to read, such as "train".
@@ -44,6 +45,8 @@ def read(
     [1, 0, 2]
     """
     labels = open_source(data, format=format, label=label, split=split).read_labels()
+    if task == "multilabel":
+        return labels.as_multilabel()
     if task not in ("auto", labels.task):
         raise DataError(f"task: expected {task} data, got {labels.task} data")
     return labels
@@ -72,7 +75,7 @@ def open_source(
     path = Path(data)
     if not path.exists():
         raise DataError(
-            f"{path}: expected a folder of pictures or a CSV file, got nothing there. "
+            f"{path}: expected a folder of pictures or a CSV or TSV file, got nothing there. "
             "Check the path."
         )
     if format == "auto" and path.suffix == ".npz" and path.is_file():

@@ -217,13 +217,6 @@ def test_a_tensor_is_refused_with_the_order_of_things():
             "rows of a table",
             id="rows",
         ),
-        pytest.param(
-            lambda: AugmentationPolicy.from_plan(
-                TaskAugmentation(task="natural", allow=("blurr", "blur"), forbid=("blur", "x"))
-            ),
-            "(?s)augmentation.allow.*augmentation.forbid.*in both",
-            id="plan",
-        ),
         pytest.param(lambda: AugmentationPolicy.from_augmenter(3), "augmenter:", id="augmenter"),
     ],
 )

@@ -11,7 +11,9 @@ import pytest
 from PIL import Image
 
 from balancekit import Plan
+from balancekit.augment import task_names
 from balancekit.cli import run
+from balancekit.cli.recommend import PICTURE_TASKS
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 """Expected output. To write it anew: BALANCEKIT_REGENERATE=1 pytest tests/cli"""
@@ -91,7 +93,12 @@ CASES = {
     "recommend without a file": (
         "recommend animals.csv",
         0,
-        ["● Plan: ", "because", "Next:\n  balancekit recommend animals.csv -o plan.toml\n"],
+        [
+            "● Plan: ",
+            "because",
+            "Next:\n  balancekit recommend animals.csv -o plan.toml\n\nThen, in your code:\n",
+            "# plan = balancekit.recommend(balancekit.analyze(train))",
+        ],
         [],
     ),
     "recommend names its own options in the next command": (
@@ -116,6 +123,9 @@ CASES = {
     ),
     "recommend into no folder": (
         "recommend animals.csv -o no/plan.toml", 2, [], ["-o no/plan.toml", "mkdir -p no"]
+    ),
+    "recommend a plan that is named JSON": (
+        "recommend animals.csv -o new.json", 2, [], ["is TOML, got .json. Name it new.toml"]
     ),
     "recommend onto a folder": ("recommend animals.csv -o empty", 2, [], ["got a folder"]),
     "recommend no analysis": ("recommend missing.json", 2, [], ["missing.json", "--json"]),
@@ -160,6 +170,10 @@ def test_command(line, code, said, told, here, capsys):
         assert sorted(here.iterdir()) == before, "nothing is written"
     else:
         assert err == ""
+
+
+def test_help_names_every_picture_task():
+    assert task_names() == PICTURE_TASKS
 
 
 REPORTS = {

@@ -23,7 +23,8 @@ def test_demo_leaves_data_analysis_plan_and_page(tmp_path, capsys, quick):
     out, err = capsys.readouterr()
     assert err == ""
     assert "Done in" in out
-    own = [line for line in out.splitlines() if str(home) not in line]
+    assert f"\n  {(home / 'report.html').as_uri()}\n" in out
+    own = [line for line in out.splitlines() if str(home) not in line and "file://" not in line]
     assert max(map(len, own)) <= 80
     names = {"README.txt", "analysis.json", "digits", "plan.toml", "report.html"}
     assert {path.name for path in home.iterdir()} == names

@@ -129,6 +129,29 @@ def test_whole_floats_and_integers_are_one_class():
     assert Labels.from_names([1, 1.0, "1", np.int8(1)]).class_names == ("1",)
 
 
+@pytest.mark.parametrize("names", [[1, 2, None], [1.0, 2.0, float("nan")], [1, np.float32(2), ""]])
+def test_numbers_are_class_ids_as_they_are(names):
+    labels = Labels.from_names(names, media="rows")
+    assert labels.class_names == ("0", "1", "2")
+    assert labels.class_ids.tolist() == [1, 2, UNLABELLED]
+    assert labels.media == "rows"
+
+
+@pytest.mark.parametrize("names", [[], [None], [-1, -100]])
+def test_without_any_label_there_are_no_classes(names):
+    labels = Labels.from_names(names)
+    assert (labels.class_names, labels.class_ids.tolist()) == ((), [UNLABELLED] * len(names))
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [([0.5, 2], "regression targets"), ([1, float("inf")], "got inf"), ([-3, 2], "got -3")],
+)
+def test_numbers_that_are_no_class_ids_are_refused(names, words):
+    with pytest.raises(DataError, match=words):
+        Labels.from_names(names)
+
+
 ORDERS = {
     "integers by number": ({"10", "9", "-1"}, ("-1", "9", "10")),
     "names by text": ({"10", "9", "a"}, ("10", "9", "a")),

@@ -75,7 +75,14 @@ ONE_CLASS = {
     "Series of names": (pd.Series(["b", "a", "b"]), *NAMES),
     "Series of strings": (pd.Series(["b", "a", "b"], dtype="string"), *NAMES),
     "Index": (pd.Index(["b", "a", "b"]), *NAMES),
-    "floats that are whole": (np.array([0.0, 2.0]), ["0", "2"], [0, 1]),
+    "floats that are whole": (np.array([0.0, 2.0, 2.0]), *GAP),
+    "floats in a list": ([0.0, 2.0, 2.0], *GAP),
+    "floats in a Series": (pd.Series([0.0, 2.0, 2.0]), *GAP),
+    "floats of 16 bits": (torch.tensor([0, 2, 2], dtype=torch.bfloat16), *GAP),
+    "integers as objects": (np.array([0, 2, 2], object), *GAP),
+    "integers among bool": ([2, True, 2], ["2", "True"], [0, 1, 0]),
+    "numbers among names": ([0.5, "a"], ["0.5", "a"], [0, 1]),
+    "digits as text": (["1", "2", "2"], ["1", "2"], [0, 1, 1]),
     "-1 and 1": (np.array([-1, 1, -1]), ["-1", "1"], [0, 1, 0]),
     "list of -1 and 1": ([-1, 1], ["-1", "1"], [0, 1]),
     "huge integers": ([5, 10**12, 5], ["5", "1000000000000"], [0, 1, 0]),
@@ -97,6 +104,11 @@ ONE_CLASS = {
     "masked array": (np.ma.array([0, 1, 5], mask=[0, 0, 1]), *HOLES),
     "-1": ([0, 1, -1], *HOLES),
     "-100": (torch.tensor([0, 1, -100]), *HOLES),
+    "-100 and NaN": (np.array([0.0, 1.0, -100.0, NAN]), ["0", "1"], [0, 1, -1, -1]),
+    "-1, 1 and None": ([-1, 1, None], ["-1", "1"], [0, 1, UNLABELLED]),
+    "huge floats": (np.array([5.0, 1e300, NAN]), ["5", str(int(1e300))], [0, 1, UNLABELLED]),
+    "unsigned integers and -1": ([2**63 + 1, -1], [str(2**63 + 1)], [0, UNLABELLED]),
+    "bool and NA": (pd.Series([True, None], dtype="boolean"), ["True"], [0, UNLABELLED]),
     "-100 among huge integers": ([-100, 10**9], ["1000000000"], [UNLABELLED, 0]),
 }
 
@@ -106,6 +118,28 @@ def test_labels_are_told(data, names, ids):
     labels = labels_of(data)
     assert_labels(labels, names, ids)
     assert labels.task == "classification"
+
+
+WITHOUT_CLASS_0 = {
+    "None": [1, 2, None],
+    "list of floats": [1.0, 2.0, NAN],
+    "tuple of numpy numbers": (np.int8(1), np.float32(2), np.float32(NAN)),
+    "array": np.array([1.0, 2.0, NAN]),
+    "array of objects": np.array([1, 2, None], object),
+    "masked array": np.ma.array([1, 2, 9], mask=[0, 0, 1]),
+    "column": np.array([[1.0], [2.0], [NAN]]),
+    "tensor": torch.tensor([1.0, 2.0, NAN]),
+    "bfloat16 tensor": torch.tensor([1.0, 2.0, NAN], dtype=torch.bfloat16),
+    "Series": pd.Series([1.0, 2.0, NAN]),
+    "Series of Int64": pd.Series([1, 2, None], dtype="Int64"),
+    "Series of Float64": pd.Series([1, 2, None], dtype="Float64"),
+    "Series of objects": pd.Series([1, 2, None], dtype=object),
+}
+
+
+@pytest.mark.parametrize("data", WITHOUT_CLASS_0.values(), ids=WITHOUT_CLASS_0.keys())
+def test_numbers_stay_class_ids_where_labels_are_missing(data):
+    assert_labels(labels_of(data), ["0", "1", "2"], [1, 2, UNLABELLED])
 
 
 def test_labels_are_handed_back_as_they_are():
@@ -149,9 +183,25 @@ def test_an_array_of_0_and_1_is_multilabel_and_empty_rows_stay(data):
     assert labels.task == "multilabel"
 
 
-def test_one_hot_rows_are_multilabel_too():
-    labels = labels_of(np.eye(3, dtype=int))
-    assert (labels.task, labels.offsets.tolist()) == ("multilabel", [0, 1, 2, 3])
+ONE_HOT = {
+    "integers": np.array([[0, 1, 0], [1, 0, 0], [0, 1, 0]]),
+    "floats": np.array([[0, 1, 0], [1, 0, 0], [0, 1, 0]], np.float32),
+    "bool": np.array([[0, 1, 0], [1, 0, 0], [0, 1, 0]], bool),
+    "tensor": torch.tensor([[0, 1, 0], [1, 0, 0], [0, 1, 0]]),
+    "bfloat16": torch.tensor([[0, 1, 0], [1, 0, 0], [0, 1, 0]], dtype=torch.bfloat16),
+}
+
+
+@pytest.mark.parametrize("data", ONE_HOT.values(), ids=ONE_HOT.keys())
+def test_one_hot_rows_are_one_class_a_sample_with_the_empty_classes(data):
+    labels = labels_of(data)
+    assert_labels(labels, ["0", "1", "2"], [1, 0, 1])
+    assert labels.task == "classification"
+
+
+def test_as_many_labels_as_rows_are_not_yet_one_hot():
+    labels = labels_of(np.array([[1, 1], [0, 0]]))
+    assert (labels.task, labels.offsets.tolist()) == ("multilabel", [0, 2, 2])
 
 
 # --- data sets ----------------------------------------------------------------------------------
@@ -235,6 +285,8 @@ def test_a_data_set_without_a_length_is_read_by_its_targets():
 # --- refusals -----------------------------------------------------------------------------------
 
 FRAME = pd.DataFrame({"x": [1, 2], "kind": ["a", "b"]})
+MULTILABEL = TensorDataset(torch.eye(2), torch.tensor([[1, 1], [0, 1]]))
+REGRESSION = r"got 0\.5.*regression targets, which this version does not read. Give classes"
 REFUSED = {
     "empty list": ([], "at least one sample"),
     "empty array": (np.array([], int), "at least one sample"),
@@ -264,7 +316,17 @@ REFUSED = {
         ConcatDataset([Unloadable(2, targets=["a", "b"]), Unloadable(2, targets=["b", "c"])]),
         "parts with the same classes",
     ),
-    "multi-label parts": (ConcatDataset([TensorDataset(torch.eye(2))]), "got multi-label parts"),
+    "multi-label parts": (ConcatDataset([MULTILABEL]), "got multi-label parts"),
+    "features alone": (TensorDataset(torch.rand(4, 3)), "TensorDataset: expected labels as the"),
+    "features of 0 and 1 alone": (TensorDataset(torch.eye(3)), "got 1 tensor. Pass the labels"),
+    "a part of features alone": (Subset(TensorDataset(torch.eye(3)), [0]), "got 1 tensor"),
+    "targets of a regression": (np.array([0.5, 1.25, 3.0]), REGRESSION),
+    "targets in a list": ([1, 0.5, None], REGRESSION),
+    "targets in a Series": (pd.Series([1.0, 0.5, NAN]), REGRESSION),
+    "targets in a TensorDataset": (TensorDataset(torch.eye(2), torch.tensor([1, 0.5])), REGRESSION),
+    "infinity": (np.array([0.0, 1.0, float("inf")]), "class ids, got inf. Give None or NaN"),
+    "infinity in a list": ([0, -float("inf")], "class ids, got -inf"),
+    "negative ids and None": ([-5, 1, None], r"class ids from 0.*got -5.*Give names"),
     "DataFrame without a name": (FRAME, r"one label column, got \['x', 'kind'\]. Name it"),
 }
 

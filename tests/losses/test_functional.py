@@ -398,6 +398,10 @@ MISTAKES = {
         lambda: weighted_bce_with_logits(Z[0], Z[0], torch.ones(3)),
         r"pos_weight.*\[N, L\]",
     ),
+    "tau": (
+        lambda: logit_adjusted_cross_entropy(Z, Y, torch.zeros(3), tau=float("-inf")),
+        r"tau: expected a finite number, got -inf",
+    ),
     "gamma": (lambda: focal_loss(Z, Y, gamma=-1.0), r"gamma: expected .* at least 0, got -1"),
     "gamma-nan": (lambda: sigmoid_focal_loss(Z, Z, gamma=float("nan")), r"gamma: .* got nan"),
     "alpha": (lambda: sigmoid_focal_loss(Z, Z, alpha=1.5), r"alpha: .*\[0, 1\], got 1.5"),

@@ -289,6 +289,14 @@ MISTAKES = {
     "balanced-gamma": (lambda: ClassBalancedLoss([1, 1], gamma=-1.0), r"gamma: .*got -1"),
     "smoothing": (lambda: WeightedCrossEntropyLoss(label_smoothing=-0.1), r"label_smoothing: "),
     "base": (lambda: ClassBalancedLoss([1, 1], base="ldam"), r"base: .*'sigmoid', got 'ldam'"),
+    "nan-tau": (
+        lambda: LogitAdjustedLoss([0.0, 0.0], tau=float("nan")),
+        r"tau: expected a finite number, got nan. 1 is the balanced softmax",
+    ),
+    "infinite-tau": (
+        lambda: LogitAdjustedLoss.from_counts([5, 3], tau=float("inf")),
+        r"tau: .*got inf",
+    ),
     "reduction": (lambda: FocalLoss(reduction="avg"), r"reduction: .*'none', got 'avg'"),
     "normalizer": (lambda: FocalLoss(normalizer="sum"), r"normalizer: .*'weight', got 'sum'"),
     "beta": (lambda: ClassBalancedLoss.from_counts([1, 2], beta=1.0), r"beta: .*got 1"),

@@ -74,7 +74,7 @@ def test_deep_weeds_are_counted_by_species(data_root, truth):
 def test_the_label_column_of_deep_weeds_is_found(data_root, truth):
     table = data_root / "lists" / "deepweeds_labels.csv"
     stats = analyze(table)
-    assert "label column 'Label' (found by its name)" in stats.source
+    assert "label column 'Label' (found by its name; Species would fit too)" in stats.source
     assert stats.class_names == tuple("012345678")  # the same classes, numbered
     assert sorted(stats.class_counts) == sorted(truth["deepweeds"]["counts"].values())
     assert read(table).sample_ids[0] == "20160928-140314-0.jpg"
@@ -104,7 +104,7 @@ HEADLESS = ["ecoli", "glass", "haberman", "mammography", "new-thyroid", "oil-spi
 
 @pytest.mark.parametrize("name", HEADLESS)
 def test_a_table_without_a_header_is_refused_and_not_guessed_at(data_root, name):
-    with pytest.raises(DataError, match=r"expected a label column .* Name it with --label"):
+    with pytest.raises(DataError, match=r"looks like data: .*Put a line of names on top"):
         analyze(data_root / "tabular_csv" / f"{name}.csv")
 
 

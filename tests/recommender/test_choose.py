@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancekit import Labels, analyze, recommend
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import DataError, OptionError, PlanError
 from balancekit.plan import (
     CorrectAfterTraining,
     CorrectInTraining,
@@ -32,6 +32,19 @@ def stats_of(counts, media="unknown", names=None):
     ("counts", "media", "options", "expected"),
     [
         ([50, 40], "rows", {}, (Natural(), CrossEntropy(), CorrectAfterTraining(), "log-prior")),
+        ([50, 50], "pictures", {}, (Natural(), CrossEntropy(), CorrectInTraining(), "zeros")),
+        (
+            [900, *[9] * 99],
+            "pictures",
+            {},
+            (Natural(), LogitAdjusted(), CorrectInTraining(), "zeros"),
+        ),
+        (
+            [900, 100],
+            "rows",
+            {"deployed_prior": [0.9, 0.1]},
+            (Natural(), CrossEntropy(), CorrectInTraining(), "log-prior"),
+        ),
         ([900, 30], "rows", {}, (Natural(), LogitAdjusted(), CorrectInTraining(), "zeros")),
         ([900, 30], "pictures", {}, (Natural(), LogitAdjusted(), CorrectInTraining(), "zeros")),
         ([900, 9], "pictures", {}, (Uniform(), CrossEntropy(), CorrectInTraining(), "zeros")),
@@ -51,6 +64,9 @@ def stats_of(counts, media="unknown", names=None):
     ],
     ids=[
         "mild",
+        "equal",
+        "more classes than a batch holds",
+        "for the prior of training",
         "long tail of rows",
         "long tail of pictures",
         "few-shot pictures",
@@ -72,11 +88,14 @@ def test_the_rule_fits_the_data(counts, media, options, expected):
 def test_every_plan_corrects_the_prior_once_and_says_why(counts, media, objective):
     plan = recommend(stats_of(counts, media), objective=objective)
     strength = correction_strength(plan.training_prior(), plan.believed_prior(), plan.wanted())
-    nothing_wanted = np.allclose(plan.training_prior(), plan.wanted())
-    if isinstance(plan.correction, CorrectAfterTraining) and not nothing_wanted:
+    equal = max(counts) <= 1.1 * min(counts)
+    if isinstance(plan.correction, CorrectAfterTraining):
         assert strength == pytest.approx(0, abs=1e-6)
-    else:
+        corrected = np.log(plan.believed_prior()) + plan.correction_shift()
+        assert np.ptp(corrected - np.log(plan.wanted())) < 1e-9
+    elif not equal:
         assert strength == pytest.approx(1, abs=1e-6)
+        assert not plan.correction_shift().any()
     parts = [reason.part for reason in plan.reasons]
     assert parts == ["sampling", "loss", "correction", "bias_init", "augmentation"]
     assert all(r.because and r.source and r.instead for r in plan.reasons)
@@ -129,12 +148,23 @@ def test_one_class_cannot_be_balanced(counts):
         ({"deployed_prior": "mine"}, "deployed_prior: expected 'training', 'uniform'"),
         ({"deployed_prior": [0.5, 0.6]}, "deployed_prior: expected 2 shares"),
         ({"deployed_prior": [1.0]}, "deployed_prior: expected 2 shares"),
+        ({"picture_task": "animal"}, "task: expected one of"),
     ],
-    ids=["objective", "word", "sum", "length"],
+    ids=["objective", "word", "sum", "length", "picture task"],
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
         recommend(stats_of([90, 10]), **options)
+
+
+def test_anything_but_stats_is_refused():
+    with pytest.raises(OptionError, match=r"recommend\(analyze\(data\)\)"):
+        recommend("data/")
+
+
+def test_a_seed_that_nothing_can_draw_with_is_refused():
+    with pytest.raises(PlanError, match="seed: expected"):
+        recommend(stats_of([90, 10]), seed=-3)
 
 
 def test_issues_of_the_data_become_warnings_of_the_plan():

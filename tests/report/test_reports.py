@@ -11,11 +11,12 @@ import pytest
 from rich.console import Console
 
 from balancekit import Labels, analyze, preview, recommend
-from balancekit.report import show_exposure, show_plan, show_stats
+from balancekit.report import show_comparison, show_exposure, show_plan, show_stats
 from balancekit.report.page import Pictures, render_page
 from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
+from balancekit.report.terminal.comparison import keys_of
 from balancekit.report.terminal.layout import Column, class_table
-from balancekit.report.words import headline_measures, verdict
+from balancekit.report.words import comparison_verdict, headline_measures, verdict
 
 HOSTILE = ("<script>alert(1)</script>", "[bold]b[/bold]", 'a"\x1b[31m\n&', "名" * 40)
 
@@ -98,6 +99,133 @@ def test_table_gives_up_spare_columns_where_it_is_narrow():
     ]
     class_table(Console(file=file, width=30), "class", ["a rather long name"], columns)
     assert file.getvalue() == "  class               samples\n  a rather long name        1\n"
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 120])
+def test_legend_explains_the_columns_that_are_shown_and_no_others(width):
+    labels = of_counts([300, 30, 9], ["a rather long name", "another", "a third"])
+    plan = recommend(analyze(labels))
+    text = shown(show_exposure, preview(plan, labels, batch_size=8), width)
+    header = next(line for line in text.splitlines() if line.startswith("  class"))
+    for title in ("repeats", "seen", "believed", "wanted"):
+        assert (f" {title}" in header) == (f"{title}: " in text), title
+    text = shown(show_plan, plan, width)
+    header = next(line for line in text.splitlines() if line.startswith("  class"))
+    legend = " ".join(text.split())
+    assert ("weights alone" in header) == ("weights alone: " in legend)
+
+
+@pytest.mark.parametrize(
+    ("counts", "words"),
+    [([32, 32], "in 8 batches of 8,"), ([32, 33], "in 9 batches of at most 8,")],
+    ids=["all full", "one that is not"],
+)
+def test_batches_that_are_not_all_full_hold_at_most_so_many(counts, words):
+    labels = of_counts(counts)
+    stats = analyze(labels)
+    plan = recommend(stats)
+    exposure = preview(plan, labels, batch_size=8)
+    assert words in shown(show_exposure, exposure)
+    assert words in render_page("t", stats, plan, exposure, how_made="m")
+
+
+def compared(**hits_of_arms):
+    """Arms tested on 100 samples of a common and 10 of a rare class: their hits, seed by seed."""
+    comparison = pytest.importorskip("balancekit.comparison")
+    arms = [
+        comparison.Arm(
+            name=name.replace("_", " "),
+            confusions=tuple(((a, 100 - a), (10 - b, b)) for a, b in hits),
+            seconds_per_seed=(1.0,) * len(hits),
+        )
+        for name, hits in hits_of_arms.items()
+    ]
+    n_seeds = len(next(iter(hits_of_arms.values())))
+    return comparison.Comparison(
+        class_names=("common", "rare"),
+        train_counts=(300, 30),
+        epochs=1,
+        seeds=tuple(range(n_seeds)),
+        arms=tuple(arms),
+    )
+
+
+COMPARED = {
+    "price": (
+        {"plain": [(90, 1), (90, 2), (90, 1)], "the_plan": [(80, 6), (80, 7), (80, 7)]},
+        "Best balanced accuracy: the plan, 73.3 %, 21.7 points above plain; "
+        "accuracy 4.2 points below.",
+    ),
+    "noise": (
+        {"plain": [(90, 1), (90, 6), (90, 1)], "the_plan": [(90, 6), (90, 2), (90, 3)]},
+        "Best balanced accuracy: the plan, 63.3 %, 5.0 points above plain; "
+        "accuracy 0.9 points above. Not clearly: the seeds differ as much.",
+    ),
+    "same seeds, same lead": (
+        {"plain": [(90, 1), (90, 6)], "the_plan": [(90, 2), (90, 7)]},
+        "Best balanced accuracy: the plan, 67.5 %, 5.0 points above plain; "
+        "accuracy 0.9 points above.",
+    ),
+    "one seed": (
+        {"plain": [(90, 1)], "the_plan": [(91, 4)]},
+        "Best balanced accuracy: the plan, 65.5 %, 15.5 points above plain; "
+        "accuracy 3.6 points above. One seed cannot tell whether that is noise.",
+    ),
+    "tie": (
+        {"plain": [(90, 1), (90, 1)], "the_plan": [(80, 2), (80, 2)]},
+        "No best balanced accuracy: plain and the plan tie at 50.0 %.",
+    ),
+    "the first is best": (
+        {"plain": [(90, 5), (90, 5)], "a": [(80, 1), (80, 1)], "b": [(95, 4), (95, 4)]},
+        "Best balanced accuracy: plain, 70.0 %, 2.5 points above b; accuracy 3.6 points below.",
+    ),
+    "two lead": (
+        {"plain": [(80, 1), (80, 1)], "a": [(80, 2), (80, 2)], "b": [(80, 2), (80, 2)]},
+        "Best balanced accuracy: a and b, 50.0 %, 5.0 points above plain; "
+        "accuracy 0.9 points above.",
+    ),
+    "one plan": ({"plain": [(80, 2), (80, 2)]}, "Balanced accuracy of plain: 50.0 %."),
+}
+
+
+@pytest.mark.parametrize(("hits", "line"), COMPARED.values(), ids=COMPARED.keys())
+def test_verdict_of_a_comparison_says_price_and_noise(hits, line):
+    comparison = compared(**hits)
+    assert comparison_verdict(comparison) == line
+    assert f"● {line}" in shown(show_comparison, comparison, 200)
+
+
+def test_one_seed_has_no_standard_deviation():
+    text = shown(show_comparison, compared(plain=[(90, 1)], the_plan=[(91, 4)]))
+    assert "one seed, so no standard deviation; 1 epoch\n" in text
+    assert "50.0 ± – %" in text
+    assert "± 0.0" not in text
+    text = shown(show_comparison, compared(plain=[(90, 1)] * 2))
+    assert "mean ± standard deviation of 2 seeds, 1 epoch each\n" in text
+    assert "50.0 ± 0.0 %" in text
+
+
+KEYS = {
+    "short": (["cat", "dog"], ["cat", "dog"], ["cat", "dog"]),
+    "common prefix": (["MT_Free", "MT_Fray"], ["Free", "Fray"], ["Free", "Fray"]),
+    "cut and distinct": (["class/oak", "class/maple"], ["oak", "map…"], ["oak", "maple"]),
+    "not distinct": (["mapleA", "mapleB"], ["1", "2"], ["1 mapleA", "2 mapleB"]),
+    "no half numbers": (["n 10", "n 11"], ["n 10", "n 11"], ["n 10", "n 11"]),
+    "numbers behind a prefix": (["class 10", "class 11"], ["10", "11"], ["10", "11"]),
+    "one is the prefix": (["class ", "class oak"], ["1", "2"], ["1 class ", "2 class oak"]),
+    "wide letters": (["名名名", "名名人"], ["1", "2"], ["1 名名名", "2 名名人"]),
+    "ten": (
+        [f"maple{i}" for i in range(10)],
+        [str(i) for i in range(1, 11)],
+        [f"{i + 1:>2} maple{i}" for i in range(10)],
+    ),
+    "one class": (["class oak"], ["cla…"], ["class oak"]),
+}
+
+
+@pytest.mark.parametrize(("names", "heads", "rows"), KEYS.values(), ids=KEYS.keys())
+def test_heads_of_a_confusion_matrix_can_be_told_apart(names, heads, rows):
+    assert keys_of(names, 4) == (heads, rows)
 
 
 PLOTS = {

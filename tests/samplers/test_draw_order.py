@@ -1,10 +1,11 @@
 """The order of draws holds what its module promises, over generated label sets."""
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balancekit.labels import Labels
@@ -113,12 +114,18 @@ def test_repeats_number_the_draws_of_a_sample_within_its_epoch(made):
 
 @settings(max_examples=60, deadline=None)
 @given(orders(), st.integers(2, 4))
-def test_every_wth_draw_of_a_batch_holds_the_classes_in_proportion(made, world_size):
-    order, _ = made
-    assume(order.n_draws % (order.n_batches * world_size) == 0)
+def test_every_rank_holds_the_classes_in_proportion_and_all_hold_the_whole(made, world_size):
+    alone, _ = made
+    order = replace(alone, world_size=world_size)
     wanted = order.shares * order.n_draws / order.n_batches / world_size
-    draws = epoch_of(order, 1)
-    for batch in np.split(draws.class_ids, np.cumsum(draws.batch_sizes)[:-1]):
+    whole, draws = epoch_of(alone, 1), epoch_of(order, 1)
+    assert draws.batch_sizes.tolist() == whole.batch_sizes.tolist()
+    ends = np.cumsum(draws.batch_sizes)[:-1]
+    for batch, same in zip(
+        np.split(draws.indices, ends), np.split(whole.indices, ends), strict=True
+    ):
+        assert sorted(batch.tolist()) == sorted(same.tolist())
+    for batch in np.split(draws.class_ids, ends):
         for rank in range(world_size):
             counts = np.bincount(batch[rank::world_size], minlength=len(wanted))
             assert np.all(np.abs(counts - wanted) < 1 + ROUNDING)

@@ -107,6 +107,8 @@ def test_a_state_resumes_in_mid_epoch():
     other = BalancedBatchSampler(IDS, batch_size=6, seed=0)
     other.load_state_dict(sampler.state_dict())
     assert list(other) == whole[5:]
+    with pytest.raises(OptionError, match="got none of"):
+        other.load_state_dict({})
     with pytest.raises(OptionError, match="seed"):
         BalancedBatchSampler(IDS, batch_size=6, seed=1).load_state_dict(sampler.state_dict())
 
@@ -119,8 +121,30 @@ def test_ranks_share_each_batch_and_are_balanced_each():
     ]
     assert len(ranks[0]) == len(ranks[1]) == len(alone)
     for whole, first, second in zip(alone, *ranks, strict=True):
-        assert [first, second] == [whole[0::2], whole[1::2]]
+        assert sorted(first + second) == sorted(whole)
         assert np.bincount(np.array(IDS)[first]).tolist() == [2, 2, 2]
+
+
+def test_ranks_are_balanced_under_natural_draws_of_any_length():
+    ids = np.repeat([0, 1, 2, 3], [946, 270, 108, 28])
+    parts = [
+        list(BalancedBatchSampler(ids, 16, targets=Natural(), rank=rank, world_size=4))
+        for rank in range(4)
+    ]
+    assert len({len(part) for part in parts}) == 1
+    for part in parts:
+        counts = np.array([np.bincount(ids[batch], minlength=4) for batch in part])
+        assert np.all(np.abs(counts - counts.mean(0)) < 2)
+    drawn = [i for part in parts for batch in part for i in batch]
+    assert sorted(drawn) == list(range(1352))
+
+
+def test_multi_label_data_are_drawn_as_they_come():
+    indicators = np.array([[1, 0], [1, 1], [0, 0]] * 5)
+    batches = list(BalancedBatchSampler(indicators, 4, targets=Natural()))
+    assert sorted(i for batch in batches for i in batch) == list(range(15))
+    with pytest.raises(DataError, match="one class a sample"):
+        BalancedBatchSampler(indicators, 4)
 
 
 def test_keys_carry_epoch_index_and_repeat():
@@ -167,11 +191,12 @@ def test_global_random_state_is_untouched():
     ("options", "message"),
     [
         ({"batch_size": 0}, "batch_size: expected an integer ≥ 1, got 0"),
+        ({"batch_size": 6.5}, "batch_size: expected an integer ≥ 1, got 6.5"),
         ({"batch_size": 4, "rank": 2, "world_size": 2}, r"rank: expected an integer in \[0, 2\)"),
         ({"batch_size": 4, "batches_per_epoch": 0}, "batches_per_epoch: expected"),
         ({"batch_size": 4, "yields": "pairs"}, "yields: expected 'indices' or 'keys'"),
     ],
-    ids=["batch size", "rank", "length", "yields"],
+    ids=["batch size", "fraction", "rank", "length", "yields"],
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(OptionError, match=message):

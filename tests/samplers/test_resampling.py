@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from balancekit import MakeImbalanced, Oversample, Regroup, Undersample, resample, stratified_split
 from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels
+from balancekit.samplers.resampling import resampled_indices
 
 COUNTS = [60, 20, 7, 0]
 CLASS_OF = np.random.default_rng(0).permutation(np.repeat(np.arange(4), COUNTS))
@@ -79,20 +80,47 @@ def test_unlabelled_samples_are_never_drawn():
     assert set(resample(labels, Oversample()).tolist()) == {0, 2}
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: Oversample(ratio=0),
-        lambda: Oversample(ratio=1.5),
-        lambda: Undersample(multiple=0.5),
-        lambda: Regroup(max_num=0),
-        lambda: MakeImbalanced(ratio=0.5),
-    ],
-    ids=["no ratio", "ratio above 1", "multiple below 1", "no draws", "ratio below 1"],
-)
-def test_impossible_strategies_are_refused(make):
-    with pytest.raises(ValueError, match="expected"):
+INF, NAN = float("inf"), float("nan")
+IMPOSSIBLE = {
+    "no ratio": (lambda: Oversample(ratio=0), r"ratio: .*\(0, 1\], .*got 0"),
+    "ratio above 1": (lambda: Oversample(ratio=1.5), r"ratio: .*got 1.5"),
+    "ratio that is none": (lambda: Oversample(ratio=NAN), "ratio: .*got nan"),
+    "ratio in words": (lambda: Oversample(ratio="all"), "ratio: .*got 'all'"),
+    "multiple below 1": (lambda: Undersample(multiple=0.5), "multiple: .*got 0.5"),
+    "endless multiple": (lambda: Undersample(multiple=INF), "multiple: .*got inf"),
+    "no draws": (lambda: Regroup(max_num=0), "max_num: .*integer ≥ 1.*got 0"),
+    "half a draw": (lambda: Regroup(max_num=1.5), "max_num: .*got 1.5"),
+    "draws as a float": (lambda: Regroup(max_num=2.0), "max_num: .*got 2.0"),
+    "draws as a truth": (lambda: Regroup(max_num=True), "max_num: .*got True"),
+    "ratio below 1": (lambda: MakeImbalanced(ratio=0.5), "ratio: .*got 0.5"),
+    "endless ratio": (lambda: MakeImbalanced(ratio=INF), "ratio: .*got inf"),
+    "largest of none": (lambda: MakeImbalanced(ratio=2, largest=0), "largest: .*got 0"),
+    "largest below 0": (lambda: MakeImbalanced(ratio=2, largest=-3), "largest: .*got -3"),
+    "half a sample": (lambda: MakeImbalanced(ratio=2, largest=9.5), "largest: .*got 9.5"),
+    "two at once": (lambda: MakeImbalanced(ratio=0, largest=0), "ratio: .*; .*largest: "),
+}
+
+
+@pytest.mark.parametrize(("make", "words"), IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
+def test_impossible_strategies_are_refused(make, words):
+    with pytest.raises(OptionError, match=words):
         make()
+
+
+def test_counts_may_be_integers_of_numpy():
+    indices = resample(LABELS, Regroup(max_num=np.int64(5)))
+    assert np.bincount(CLASS_OF[indices], minlength=4).tolist() == [5, 5, 5, 0]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "got"),
+    [("oversample", "'oversample'"), (Oversample, "<class .*Oversample'>"), (None, "None")],
+    ids=["its name", "the class", "none"],
+)
+def test_what_is_no_strategy_is_refused_with_the_ones_there_are(strategy, got):
+    choices = r"Oversample\(\), Undersample\(\), Regroup\(max_num=…\) or MakeImbalanced\(ratio=…\)"
+    with pytest.raises(OptionError, match=f"strategy: expected {choices}, got {got}"):
+        resampled_indices(LABELS, strategy)
 
 
 def test_labels_of_several_classes_are_refused():
@@ -116,7 +144,7 @@ def test_a_class_of_one_sample_stays_in_the_first_part():
     assert 9 not in held_out
 
 
-@pytest.mark.parametrize("share", [0, 1, -0.5, 7])
+@pytest.mark.parametrize("share", [0, 1, -0.5, 7, NAN, "0.2"])
 def test_impossible_shares_are_refused(share):
-    with pytest.raises(OptionError, match="share"):
+    with pytest.raises(OptionError, match=f"share: .*got {share!r}. Use a share such as 0.2"):
         stratified_split(LABELS, share)

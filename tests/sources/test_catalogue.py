@@ -30,9 +30,17 @@ def test_a_file_of_arrays_that_are_no_labels_is_refused(tmp_path):
 
 def test_a_task_is_held_to():
     assert read(["a"], task="classification").task == "classification"
-    assert read(np.eye(2), task="multilabel").task == "multilabel"
+    several = np.ones((2, 3), int)
+    assert read(several, task="multilabel").task == "multilabel"
     with pytest.raises(DataError, match="task: expected classification data, got multilabel data"):
-        read(np.eye(2), task="classification")
+        read(several, task="classification")
+
+
+def test_one_class_a_sample_may_be_taken_as_a_set_of_one():
+    assert read(np.eye(2)).task == "classification"
+    sets = read([0, None, 1], task="multilabel")
+    assert sets.offsets.tolist() == [0, 1, 1, 2]
+    assert sets.class_ids.tolist() == [0, 1]
 
 
 @pytest.mark.parametrize("name", ["data.xyz", "nameless"])

@@ -208,7 +208,7 @@ def test_other_columns_that_would_fit_are_told(tmp_path):
 
 def test_a_first_line_of_data_is_not_silently_a_header(tmp_path):
     path = write(tmp_path, "0.49,0.29,cp\n0.07,0.40,im\n0.1,0.2,cp\n")
-    with pytest.raises(DataError, match="looks like data.*Put a line of names on top"):
+    with pytest.raises(DataError, match=r"looks like data.*Put a line of names on top"):
         analyze(path)
     assert "BK207" in issues_of(analyze(path, label="cp"))
 

@@ -1,5 +1,6 @@
 """A Comparison in a terminal."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -8,7 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from balancekit.report.terminal.layout import Column, class_table, fitted, head_and_tail, say
-from balancekit.report.words import comparison_verdict, n_of, printable
+from balancekit.report.words import comparison_verdict, mean_text, printable, runs_text
 
 if TYPE_CHECKING:
     from balancekit.comparison import Arm, Comparison
@@ -19,19 +20,18 @@ MOST_CONFUSION_CLASSES = 12
 """Classes up to which a confusion matrix is printed: more do not fit a terminal."""
 
 CELL = 5
+SEPARATORS = "_-./: "
 
 
 def show_comparison(comparison: "Comparison", console: Console) -> None:
     """Print the results of all plans side by side: metrics, and recall per class."""
     say(console, comparison_verdict(comparison), "bold", first="●")
-    seeds = n_of(len(comparison.seeds), "seed")
-    epochs = n_of(comparison.epochs, "epoch")
-    say(console, f"mean ± standard deviation of {seeds}, {epochs} each", "dim")
+    say(console, runs_text(comparison), "dim")
     console.print()
     summary = comparison.summary()
-    metrics = list(next(iter(summary.values())))
+    metrics, n_seeds = list(next(iter(summary.values()))), len(comparison.seeds)
     columns = [
-        Column(title=arm.name, cells=[_mean(*summary[arm.name][m]) for m in metrics])
+        Column(title=arm.name, cells=[mean_text(*summary[arm.name][m], n_seeds) for m in metrics])
         for arm in comparison.arms
     ]
     class_table(console, "metric", [m.replace("_", " ") for m in metrics], columns)
@@ -55,12 +55,8 @@ def _recalls(arm: "Arm", shown: list[int]) -> list[str]:
     return [f"{_whole(r)} [{_whole(low)}, {_whole(high)}]" for r, low, high in columns[shown]]
 
 
-def _mean(mean: float, deviation: float) -> str:
-    return f"{100 * mean:.1f} ± {100 * deviation:.1f} %"
-
-
 def _show_confusions(comparison: "Comparison", console: Console) -> None:
-    names = [printable(name) for name in comparison.class_names]
+    heads, names = keys_of([printable(name) for name in comparison.class_names], CELL - 1)
     longest = max(map(cell_len, names))
     width = max(len("true class"), min(longest, console.width - 2 - CELL * len(names)))
     if 2 + width + CELL * len(names) > console.width:
@@ -68,8 +64,8 @@ def _show_confusions(comparison: "Comparison", console: Console) -> None:
     for arm in comparison.arms:
         console.print()
         say(console, f"Confusion of {arm.name}, in % of the true class", "dim")
-        heads = "".join(fitted(name, min(CELL - 1, cell_len(name))).rjust(CELL) for name in names)
-        console.print(Text(f"  {fitted('true class', width)}{heads}", "dim"), soft_wrap=True)
+        header = "".join(" " * (CELL - cell_len(head)) + head for head in heads)
+        console.print(Text(f"  {fitted('true class', width)}{header}", "dim"), soft_wrap=True)
         matrix = arm.confusion()
         shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
         for i, name in enumerate(names):
@@ -79,6 +75,38 @@ def _show_confusions(comparison: "Comparison", console: Console) -> None:
                 shown = f"{100 * share:.0f}" if share >= 0.005 else "·"
                 line.append(shown.rjust(CELL), style)
             console.print(line, soft_wrap=True)
+
+
+def keys_of(names: Sequence[str], width: int) -> tuple[list[str], list[str]]:
+    """Heads of at most `width` cells, and names for the rows that go by the same key.
+
+    Names that do not fit lose what they have in common; where they are still too long to
+    be told apart, both are numbered.
+
+    >>> keys_of(["MT_Free", "MT_Fray", "MT_Blowhole"], 4)
+    (['Free', 'Fray', 'Blo…'], ['Free', 'Fray', 'Blowhole'])
+    >>> keys_of(["stingray", "stingfly"], 4)
+    (['1', '2'], ['1 stingray', '2 stingfly'])
+    """
+    if len(names) > 1 and max(map(cell_len, names)) > width:
+        common = _common_prefix(names)
+        names = [name[common:] for name in names]
+    heads = [fitted(name, min(width, cell_len(name))) for name in names]
+    if len(set(heads)) == len(names):
+        return heads, list(names)
+    heads = [str(number) for number in range(1, len(names) + 1)]
+    longest = len(heads[-1])
+    return heads, [f"{head:>{longest}} {name}" for head, name in zip(heads, names, strict=True)]
+
+
+def _common_prefix(names: Sequence[str]) -> int:
+    """Characters that all names begin with, up to and with a separator, such as "MT_"."""
+    low, high = min(names), max(names)  # all others lie between, and begin as both do
+    n_same = 0
+    # One character less than the name, so that something is left of it.
+    while n_same < len(low) - 1 and low[n_same] == high[n_same]:
+        n_same += 1
+    return max(low.rfind(separator, 0, n_same) for separator in SEPARATORS) + 1
 
 
 def _whole(share: float) -> str:

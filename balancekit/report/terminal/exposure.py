@@ -3,30 +3,31 @@
 from rich.console import Console
 
 from balancekit.exposure import Exposure
-from balancekit.report.terminal.layout import Column, class_table, head_and_tail, say
-from balancekit.report.words import in_a_batch, n_of, percent, shortened
+from balancekit.report.terminal.layout import (
+    Column,
+    class_table,
+    head_and_tail,
+    say,
+    say_meanings,
+)
+from balancekit.report.words import drawn_text, in_a_batch, percent, shortened
 
 __all__ = ["show_exposure"]
+
+MEANINGS = {
+    "repeats": "draws of each sample an epoch",
+    "seen": "share of the samples drawn at all",
+    "believed": "prior that the model learns",
+    "wanted": "prior that decisions should assume",
+}
 
 
 def show_exposure(exposure: Exposure, console: Console) -> None:
     """Print what training will see, class by class."""
     say(console, rarest_line(exposure), "bold", first="●")
-    batches = n_of(exposure.batches_per_epoch, "batch", "batches")
-    say(
-        console,
-        f"{n_of(exposure.draws_per_epoch, 'draw')} an epoch in {batches} of "
-        f"{exposure.batch_size:,}, counted over {n_of(exposure.epochs, 'epoch')}",
-        "dim",
-    )
+    say(console, drawn_text(exposure), "dim")
     console.print()
-    _show_classes(exposure, console)
-    say(
-        console,
-        "repeats: draws of each sample an epoch · seen: share of the samples drawn at all · "
-        "believed: prior that the model learns · wanted: prior that decisions should assume",
-        "dim",
-    )
+    say_meanings(console, MEANINGS, _show_classes(exposure, console))
     console.print()
     if exposure.corrected_after_training:
         say(console, "After training, pipeline.correct moves the believed prior to the wanted one.")
@@ -49,7 +50,8 @@ def rarest_line(exposure: Exposure) -> str:
     )
 
 
-def _show_classes(exposure: Exposure, console: Console) -> None:
+def _show_classes(exposure: Exposure, console: Console) -> list[str]:
+    """Print a row a class, and return the titles of the columns that fitted."""
     shown, cut = head_and_tail(exposure.samples_per_class)
     cells = {
         "samples": [f"{exposure.samples_per_class[c]:,}" for c in shown],
@@ -66,4 +68,4 @@ def _show_classes(exposure: Exposure, console: Console) -> None:
     ]
     names = [exposure.class_names[c] for c in shown]
     n_between = len(exposure.class_names) - len(shown)
-    class_table(console, "class", names, columns, cut=cut, n_between=n_between)
+    return class_table(console, "class", names, columns, cut=cut, n_between=n_between)

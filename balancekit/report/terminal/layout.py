@@ -1,6 +1,6 @@
 """Paragraphs, commands and tables of a terminal: nothing padded, nothing read as markup."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.cells import cell_len, set_cell_size
@@ -9,7 +9,7 @@ from rich.text import Text
 
 from balancekit.report.words import printable
 
-__all__ = ["Column", "bar", "class_table", "head_and_tail", "say", "say_verbatim"]
+__all__ = ["Column", "bar", "class_table", "head_and_tail", "say", "say_meanings", "say_verbatim"]
 
 HEAD_AND_TAIL = 10
 """Classes shown of each end, where all would be too many."""
@@ -78,8 +78,8 @@ def class_table(
     *,
     cut: int | None = None,
     n_between: int = 0,
-) -> None:
-    """Print a table with one row a class.
+) -> list[str]:
+    """Print a table with one row a class, and return the titles of the columns that fitted.
 
     Args:
         console: where to.
@@ -105,6 +105,13 @@ def class_table(
             for column in columns
         ]
         console.print(_row(name, width, cells), soft_wrap=True)
+    return [column.title for column in columns]
+
+
+def say_meanings(console: Console, meanings: Mapping[str, str], titles: Sequence[str]) -> None:
+    """Print what the columns of a table mean, of those alone that it shows."""
+    shown = [f"{title}: {meanings[title]}" for title in titles if title in meanings]
+    say(console, " · ".join(shown), "dim")
 
 
 def _that_fit(columns: Sequence[Column], width: int) -> list[Column]:

@@ -7,7 +7,13 @@ from rich.console import Console
 from rich.text import Text
 
 from balancekit.plan import Plan
-from balancekit.report.terminal.layout import Column, class_table, head_and_tail, say
+from balancekit.report.terminal.layout import (
+    Column,
+    class_table,
+    head_and_tail,
+    say,
+    say_meanings,
+)
 from balancekit.report.words import choice_text, percent, plan_aim, plan_verdict, printable
 from balancekit.weights import effective_number_weights
 
@@ -19,7 +25,7 @@ MEANINGS = {
     "drawn": "share of the draws",
     "weight": "in the loss",
     "shift": "of the logit, in training",
-    "alone": "class-balanced weights, for where weights are all that you can change",
+    "weights alone": "class-balanced, for where weights in the loss are all that you change",
 }
 
 
@@ -69,8 +75,9 @@ def _show_weights(plan: Plan, console: Console) -> None:
     if np.ptp(shift) > 0:
         columns.append(Column(title="shift", cells=[f"{shift[c]:+.3f}" for c in shown]))
     alone = effective_number_weights(counts)
-    columns.append(Column(title="alone", cells=[f"{alone[c]:.3f}" for c in shown], spare=True))
+    cells = [f"{alone[c]:.3f}" for c in shown]
+    columns.append(Column(title="weights alone", cells=cells, spare=True))
     names = [plan.data.class_names[c] for c in shown]
-    class_table(console, "class", names, columns, cut=cut, n_between=len(counts) - len(shown))
-    meanings = (f"{c.title}: {MEANINGS[c.title]}" for c in columns if c.title in MEANINGS)
-    say(console, " · ".join(meanings), "dim")
+    n_between = len(counts) - len(shown)
+    titles = class_table(console, "class", names, columns, cut=cut, n_between=n_between)
+    say_meanings(console, MEANINGS, titles)

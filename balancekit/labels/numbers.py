@@ -1,0 +1,110 @@
+"""Labels that are numbers: class ids as they are, names where they are no ids, or neither."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancekit.errors import DataError
+from balancekit.labels.class_ids import UNLABELLED, as_class_ids
+
+__all__ = ["classes_of_numbers", "whole_floats", "whole_numbers"]
+
+IGNORED_IDS = (-1, -100)
+"""Integers that stand for no label: the second is torch's default ignore_index."""
+
+MAX_GAP_CLASSES = 1_000_000
+"""Integer labels up to here are class ids as they are; above, they are names."""
+
+
+def classes_of_numbers(
+    numbers: NDArray[np.generic], missing: NDArray[np.bool_]
+) -> tuple[NDArray[np.int32], tuple[str, ...]]:
+    """Class ids and class names of whole numbers, gaps included.
+
+    Args:
+        numbers: integers [n]; of Python, as objects, where they do not fit 64 bits.
+        missing: [n], where there is none and `numbers` holds anything.
+
+    Raises:
+        DataError: negative numbers other than those that stand for no label.
+
+    >>> classes_of_numbers(np.array([1, 2, -100]), np.zeros(3, bool))
+    (array([ 1,  2, -1], dtype=int32), ('0', '1', '2'))
+    """
+    found = set(np.unique(numbers[~missing]).tolist())
+    is_sign = found == {-1, 1}
+    if not is_sign:
+        missing = missing | np.isin(numbers, IGNORED_IDS)
+        found -= set(IGNORED_IDS)
+    ids = np.full(len(numbers), UNLABELLED, np.int64)
+    if not found:
+        return as_class_ids(ids), ()
+    if is_sign or max(found) >= MAX_GAP_CLASSES:
+        names, ids[~missing] = np.unique(numbers[~missing], return_inverse=True)
+        return as_class_ids(ids), tuple(map(str, names.tolist()))
+    if min(found) < 0:
+        raise DataError(
+            f"labels: expected class ids from 0, with {IGNORED_IDS} for a missing one, got "
+            f"{min(found)}. Give names (text) if negative numbers are classes."
+        )
+    ids[~missing] = numbers[~missing]
+    return as_class_ids(ids), tuple(map(str, range(max(found) + 1)))
+
+
+def whole_numbers(
+    values: Sequence[object],
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]] | None:
+    """The arguments of `classes_of_numbers`, or None where a value is no number.
+
+    Args:
+        values: labels; None where one is missing. True and False are names, no numbers.
+
+    Raises:
+        DataError: all are numbers, and one is not whole.
+    """
+    for value in values:
+        is_number = isinstance(value, int | float | np.integer | np.floating)
+        if value is not None and (not is_number or isinstance(value, bool)):
+            return None
+    missing = np.array([value is None for value in values], np.bool_)
+    given = [value for value in values if isinstance(value, float | np.floating)]
+    _check_whole(np.array(given, np.float64))
+    return _as_integers([0 if value is None else int(value) for value in values]), missing  # type: ignore[call-overload]
+
+
+def whole_floats(
+    values: NDArray[np.floating],
+) -> tuple[NDArray[np.generic], NDArray[np.bool_]]:
+    """The arguments of `classes_of_numbers` for an array of floats; NaN is missing.
+
+    Raises:
+        DataError: a number is not whole.
+    """
+    missing = np.isnan(values)
+    _check_whole(values[~missing])
+    filled = np.where(missing, 0, values)
+    if np.abs(filled).max(initial=0) < 2**53:
+        return filled.astype(np.int64), missing
+    return _as_integers([int(value) for value in filled.tolist()]), missing
+
+
+def _as_integers(values: list[int]) -> NDArray[np.generic]:
+    # As objects beyond 63 bits: numpy makes floats of a mixture with negative numbers.
+    fits = max(map(abs, values), default=0) < 2**63
+    return np.array(values, np.int64 if fits else object)
+
+
+def _check_whole(values: NDArray[np.floating]) -> None:
+    infinite = values[~np.isfinite(values)]
+    if infinite.size:
+        raise DataError(
+            f"labels: expected class ids, got {infinite[0]}. Give None or NaN for a missing label."
+        )
+    broken = values[values != np.floor(values)]
+    if broken.size:
+        raise DataError(
+            f"labels: expected classes, got {broken[0]:g}: numbers like this look like "
+            "regression targets, which this version does not read. Give classes: integers "
+            "or names (text), such as the bin in which each number falls."
+        )
