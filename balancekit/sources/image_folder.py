@@ -71,7 +71,8 @@ class ImageFolder:
     def description(self) -> str:
         """What was taken and why, in words."""
         n_classes = len(self.class_folders)
-        return f"image folder {readable(self._root)} ({n_classes} class folders{self._split_note})"
+        folders = "class folder" if n_classes == 1 else "class folders"
+        return f"image folder {readable(self._root)} ({n_classes} {folders}{self._split_note})"
 
     @cached_property
     def _scans(self) -> dict[str, FolderScan]:
