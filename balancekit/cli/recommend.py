@@ -1,7 +1,7 @@
 """`balancekit recommend`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,10 +15,8 @@ from balancekit.cli.output import (
 )
 from balancekit.errors import OptionError
 from balancekit.files import write_whole
+from balancekit.plan import PICTURE_TASKS, Plan
 from balancekit.stats import Stats
-
-if TYPE_CHECKING:
-    from balancekit.plan import Plan
 
 __all__ = ["build_lines", "operation_names_of", "recommend"]
 
@@ -33,27 +31,6 @@ DeployedPrior = Annotated[
         "accuracy and that of training for accuracy."
     ),
 ]
-PICTURE_TASKS = (
-    "natural",
-    "multilabel",
-    "detection",
-    "instance-segmentation",
-    "semantic-segmentation",
-    "keypoints",
-    "regression",
-    "digits",
-    "documents",
-    "xray",
-    "pathology",
-    "microscopy",
-    "aerial",
-    "industrial",
-    "faces",
-    "fine-grained",
-    "unknown",
-)
-"""Tasks of the augmentation rules, written out so that help need not read the rules."""
-
 PictureTask = Annotated[
     str | None,
     Parameter(
@@ -149,7 +126,7 @@ def _check_output(output: str | None) -> None:
         )
 
 
-def _show(plan: "Plan", operations: list[str]) -> None:
+def _show(plan: Plan, operations: list[str]) -> None:
     from balancekit.report import show_plan
 
     show_plan(plan, output_console(), operations)
@@ -168,7 +145,7 @@ def _say_how_to_write(again: str) -> None:
     say_verbatim(console, [f"{again} -o plan.toml"])
 
 
-def _say_code(plan: "Plan", path: str, title: str) -> None:
+def _say_code(plan: Plan, path: str, title: str) -> None:
     """Show lines of Python that use the plan, once it is in a file."""
     from balancekit.report.terminal.layout import say_verbatim
 
@@ -199,7 +176,7 @@ def build_lines(path: str, batch_size: int = 64) -> list[str]:
     ]
 
 
-def part_lines(plan: "Plan") -> list[str]:
+def part_lines(plan: Plan) -> list[str]:
     """Lines of Python that use the sampler or the loss of a plan alone."""
     from balancekit.plan import ClassBalanced, LogitAdjusted, Uniform
 
@@ -216,7 +193,7 @@ def part_lines(plan: "Plan") -> list[str]:
     return ["# or one part alone, in a loop of your own:", *lines] if lines else []
 
 
-def operation_names_of(plan: "Plan") -> list[str]:
+def operation_names_of(plan: Plan) -> list[str]:
     """Names of the augmentation operations that a plan leads to."""
     from balancekit.augment import AugmentationPolicy
     from balancekit.plan import NoAugmentation
