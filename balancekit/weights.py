@@ -63,7 +63,7 @@ def effective_number_weights(class_counts: ArrayLike, beta: float = 0.999) -> ND
         class_counts: samples of each class, [n_classes].
         beta: in [0, 1); 0 no weighting, towards 1 inverse frequency.
 
-    Source: Cui et al. 2019 (arXiv 1901.05555), eq. 4; normalised by shares, where the
+    Source: Cui et al. 2019 (arXiv 1901.05555), section 4; normalised by shares, where the
     paper makes the weights sum to the number of classes.
 
     >>> effective_number_weights([75, 25], beta=0.9).round(3).tolist()

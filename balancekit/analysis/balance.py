@@ -27,7 +27,7 @@ def _filled(class_counts: ArrayLike) -> NDArray[np.float64]:
 def imbalance_ratio(class_counts: ArrayLike) -> float | None:
     """Largest count over smallest, classes without samples left out; None without samples.
 
-    Source: Buda et al., Neural Networks 106 (2018), section 2.
+    Source: Buda et al., Neural Networks 106 (2018).
 
     >>> imbalance_ratio([100, 10, 0])
     10.0
@@ -77,7 +77,7 @@ def gini(class_counts: ArrayLike) -> float | None:
     """Gini coefficient of the counts, all K classes: 0 balanced, (K - 1) / K at most.
 
     Σ_i (2i - K - 1)·n_(i) / (K·N) over the counts in rising order. None without samples.
-    Source: Yang et al. 2022 (arXiv 2205.13775), eq. 3, for long-tailed sets.
+    Source: Yang et al. 2022 (arXiv 2205.13775), for long-tailed sets.
 
     >>> gini([1, 3])
     0.25

@@ -138,7 +138,7 @@ def logit_adjusted_cross_entropy(
         OptionError: shapes, dtypes or options that do not fit.
 
     Source: Menon et al. 2021 (arXiv 2007.07314), eq. 10; τ = 1 is the balanced softmax of
-    Ren et al. 2020 (arXiv 2007.10740), eq. 3.
+    Ren et al. 2020 (arXiv 2007.10740).
 
     >>> logits, targets = torch.zeros(1, 2), torch.tensor([1])
     >>> logit_adjusted_cross_entropy(logits, targets, torch.tensor([0.75, 0.25]).log())
@@ -342,7 +342,7 @@ def one_vs_rest_focal_loss(
 
     float [], or [N, d1, …] without reduction. Arguments as in `focal_loss`.
 
-    Source: Cui et al. 2019 (arXiv 1901.05555), eq. 11 (gamma 0) and eq. 13.
+    Source: Cui et al. 2019 (arXiv 1901.05555), sections 4.2 (gamma 0) and 4.3.
     """
     check_reduction(reduction, normalizer)
     _check_gamma(gamma)

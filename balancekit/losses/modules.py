@@ -223,7 +223,7 @@ class ClassBalancedLoss(Criterion):
     Raises:
         OptionError: an option has a value that it cannot have.
 
-    Source: Cui et al. 2019 (arXiv 1901.05555), eq. 10, 11 and 13; the weights sum to one
+    Source: Cui et al. 2019 (arXiv 1901.05555), section 4; the weights sum to one
     a sample, where the paper makes them sum to C. For a softmax focal loss give the
     weights to `FocalLoss`.
 
