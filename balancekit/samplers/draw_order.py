@@ -30,6 +30,8 @@ __all__ = ["DrawOrder", "Draws", "floor_sum"]
 # What a key is for, so that no two uses of the seed share one.
 _BLOCKS, _CLASS_ORDER, _DEAL = -1, -2, -3
 
+GOLDEN = 0.6180339887498949
+
 COMB = 1 << 24
 """Positions that the start of the comb can take between two whole numbers."""
 
@@ -44,13 +46,13 @@ class Draws:
     Attributes:
         indices: int64 [n], position of each drawn sample in the data set.
         class_ids: int64 [n].
-        repeats: int64 [n], how often the sample was drawn before in the same epoch.
+        numbers: int64 [n], how often the class was drawn before, in all epochs.
         batch_sizes: int64 [n_batches], sum n.
     """
 
     indices: NDArray[np.int64]
     class_ids: NDArray[np.int64]
-    repeats: NDArray[np.int64]
+    numbers: NDArray[np.int64]
     batch_sizes: NDArray[np.int64]
 
 
@@ -133,6 +135,19 @@ class DrawOrder:
         lengths = np.minimum((counts + 1) // 2, counts - most + 1)
         return np.maximum(np.where(most > counts, counts, lengths), 1)
 
+    @cached_property
+    def _spread(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Factor and shift that lead from slot to sample of each class: two of int64 [n_classes].
+
+        The factor is prime to the size of the class, so that slot · factor + shift meets each.
+        """
+        counts = np.maximum(self._class_counts, 1)
+        factors = np.maximum(np.round(counts * GOLDEN), 1).astype(np.int64)
+        while np.any(shared := np.gcd(factors, counts) != 1):
+            factors[shared] += 1
+        keys = hash_keys(self.seed, np.arange(len(counts)), _BLOCKS)
+        return factors, (keys % counts.astype(np.uint64)).astype(np.int64)
+
     def draws_per_class(self, epoch: int) -> NDArray[np.int64]:
         """Draws of each class in an epoch: int64 [n_classes], sum n_draws."""
         start = epoch * COMB_STEP % COMB
@@ -161,36 +176,45 @@ class DrawOrder:
         places, batch_sizes = layout.places(first_batch, last_batch)
         ranks = np.searchsorted(layout.ends, places, side="right")
         class_ids = layout.class_order[ranks]
-        before_epoch = self.draws_before_epoch(epoch)[class_ids]
-        numbers = before_epoch + layout.draws_before_batch(first_batch)[ranks]
+        numbers = self.draws_before_epoch(epoch)[class_ids]
+        numbers += layout.draws_before_batch(first_batch)[ranks]
         numbers += _count_so_far(ranks, len(layout.ends))
-        indices, repeats = self._samples_at(class_ids, numbers, before_epoch)
-        return Draws(indices, class_ids, repeats, batch_sizes)
-
-    def _samples_at(
-        self,
-        class_ids: NDArray[np.int64],
-        numbers: NDArray[np.int64],
-        before_epoch: NDArray[np.int64],
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Sample of each draw of its class, and how often the epoch had drawn it: int64 [n]."""
-        counts = self._class_counts[class_ids]
-        lengths = self._block_lengths[class_ids]
-        passes, places = np.divmod(numbers, counts)
-        blocks, within = np.divmod(places, lengths)
-        sizes = np.minimum(lengths, counts - blocks * lengths)
-        slots = permute(within, sizes, hash_keys(self.seed, class_ids, passes, blocks))
-        first_passes, first_places = np.divmod(before_epoch, counts)
-        repeats = passes - first_passes
-        again = np.flatnonzero(repeats)
-        # The epoch may begin within a pass: a sample whose turn in it was before has one use less.
-        keys = hash_keys(self.seed, class_ids[again], first_passes[again], blocks[again])
-        turns = blocks[again] * lengths[again] + unpermute(slots[again], sizes[again], keys)
-        repeats[again] -= turns < first_places[again]
+        slots = self._slots(class_ids, numbers)
         # Which samples share a block must not follow the order of the data.
-        keys = hash_keys(self.seed, class_ids, _BLOCKS)
-        positions = permute(blocks * lengths + slots, counts, keys)
-        return self.index.take(class_ids, positions), repeats
+        factors, shifts = self._spread
+        positions = (slots * factors[class_ids] + shifts[class_ids]) % self._class_counts[class_ids]
+        return Draws(self.index.take(class_ids, positions), class_ids, numbers, batch_sizes)
+
+    def repeats(self, epoch: int, draws: Draws) -> NDArray[np.int64]:
+        """How often the epoch had drawn the sample of each of its draws before: int64 [n]."""
+        class_ids, counts = draws.class_ids, self._class_counts[draws.class_ids]
+        before_epoch = self.draws_before_epoch(epoch)[class_ids]
+        first_passes, first_places = np.divmod(before_epoch, counts)
+        repeats = draws.numbers // counts - first_passes
+        # The epoch may begin within a pass: a sample whose turn in it was before has one use less.
+        again = np.flatnonzero(repeats)
+        classes, passes = class_ids[again], first_passes[again]
+        slots = self._slots(classes, draws.numbers[again])
+        blocks, within, sizes = self._in_blocks(classes, slots)
+        keys = hash_keys(self.seed, classes, passes, blocks)
+        turns = slots - within + unpermute(within, sizes, keys)
+        repeats[again] -= turns < first_places[again]
+        return repeats
+
+    def _slots(self, class_ids: NDArray[np.int64], numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Slot of its class that each draw takes: the draw's place, shuffled in its block."""
+        passes, places = np.divmod(numbers, self._class_counts[class_ids])
+        blocks, within, sizes = self._in_blocks(class_ids, places)
+        keys = hash_keys(self.seed, class_ids, passes, blocks)
+        return places - within + permute(within, sizes, keys)
+
+    def _in_blocks(
+        self, class_ids: NDArray[np.int64], places: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Block of each place, the place within it, and the size of the block: int64 [n]."""
+        lengths = self._block_lengths[class_ids]
+        blocks, within = np.divmod(places, lengths)
+        return blocks, within, np.minimum(lengths, self._class_counts[class_ids] - places + within)
 
 
 @dataclass(frozen=True)
@@ -230,13 +254,15 @@ class _EpochLayout:
         offsets = (batches * self.step + self.start) % self.n_batches
         sizes = (self.n_draws - offsets + self.n_batches - 1) // self.n_batches
         card, rank = np.divmod(np.arange(int(sizes.max(initial=0))), self.world_size)
-        parts = (sizes[:, None] - rank + self.world_size - 1) // self.world_size
-        parts = np.maximum(parts, 1)  # [n_batches, most]; where it is less, no card is dealt
-        steps = {size: _golden_step(size) for size in np.unique(parts).tolist()}
-        step = np.array([steps.get(size, 1) for size in range(max(steps, default=0) + 1)])
-        keys = hash_keys(self.turn, batches[:, None], rank)
+        ranks = np.arange(self.world_size)
+        parts = (sizes[:, None] - ranks + self.world_size - 1) // self.world_size
+        parts = np.maximum(parts, 1)  # [n_batches, world_size]; where it is less, none is dealt
+        least = int(parts.min(initial=1))
+        steps = [_golden_step(size) for size in range(least, int(parts.max(initial=1)) + 1)]
+        keys = hash_keys(self.turn, batches[:, None], ranks)
         turns = (keys >> np.uint64(2)).astype(np.int64) % parts
-        dealt = (card * step[parts] + turns) % parts * self.world_size + rank
+        dealt = card * np.array(steps)[parts - least][:, rank] + turns[:, rank]
+        dealt = dealt % parts[:, rank] * self.world_size + rank
         grid = offsets[:, None] + dealt * self.n_batches  # [n_batches, most]
         return grid[np.arange(grid.shape[1]) < sizes[:, None]], sizes
 
@@ -254,7 +280,7 @@ class _EpochLayout:
 
 def _golden_step(n: int) -> int:
     """A step near n over the golden ratio that visits all of range(n)."""
-    step = max(1, round(n * 0.6180339887498949))
+    step = max(1, round(n * GOLDEN))
     while np.gcd(step, n) != 1:
         step += 1
     return step

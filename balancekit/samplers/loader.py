@@ -89,14 +89,16 @@ class BalancedBatchSampler(Sampler[Any]):
         for start in range(first, self.order.n_batches, block):
             end = min(start + block, self.order.n_batches)
             draws = self.order.draws(epoch, start, end)
+            if self._yields == "keys":
+                repeats = self.order.repeats(epoch, draws)
             stops = np.cumsum(draws.batch_sizes).tolist()
             for number, (begin, stop) in enumerate(zip([0, *stops], stops, strict=False), start):
                 part = slice(begin + self.rank, stop, self.world_size)
                 indices = draws.indices[part].tolist()
                 self._n_yielded = number + 1
                 if self._yields == "keys":
-                    repeats = draws.repeats[part].tolist()
-                    yield [SampleKey(epoch, *pair) for pair in zip(indices, repeats, strict=True)]
+                    of_part = repeats[part].tolist()
+                    yield [SampleKey(epoch, *pair) for pair in zip(indices, of_part, strict=True)]
                 else:
                     yield indices
         self.epoch, self._n_yielded = epoch + 1, 0

@@ -100,7 +100,9 @@ def _noise(
     keys: NDArray[np.uint64], half: NDArray[np.int64], round_number: int
 ) -> NDArray[np.int64]:
     with np.errstate(over="ignore"):
-        words = _mix(keys + _STEP * np.uint64(round_number + 1) + half.view(np.uint64))
+        words = (keys + _STEP * np.uint64(round_number + 1) + half.view(np.uint64)) * _MIX_1
+        words ^= words >> np.uint64(32)
+        words *= _MIX_2
     return (words >> np.uint64(33)).view(np.int64)
 
 
