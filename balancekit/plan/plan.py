@@ -289,7 +289,7 @@ def _few(values: tuple[object, ...]) -> str:
 def _from_numpy(value: Any) -> Any:
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
-    raise NotImplementedError
+    raise NotImplementedError  # as msgspec asks of a hook for what it cannot encode
 
 
 def _without_none(value: Any) -> Any:
