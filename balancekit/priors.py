@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
 
-__all__ = ["believed_prior", "class_shares", "correct_logits", "correction_strength"]
+__all__ = ["believed_prior", "class_shares", "correction_strength", "prior_shift"]
 
 
 def class_shares(class_counts: ArrayLike) -> NDArray[np.float64]:
@@ -55,20 +55,19 @@ def believed_prior(
     return prior / float(prior.sum())
 
 
-def correct_logits(
-    logits: NDArray[np.floating], believed: ArrayLike, wanted: ArrayLike
-) -> NDArray[np.floating]:
-    """Logits of a model moved from the prior that it believes in to another one.
+def prior_shift(believed: ArrayLike, wanted: ArrayLike) -> NDArray[np.float64]:
+    """What moves logits of a proper loss from one prior to another: float64 [n_classes].
 
     Args:
-        logits: float [..., n_classes], of a proper loss.
         believed: prior of the model, [n_classes].
         wanted: prior at deployment, [n_classes].
 
     Source: Saerens et al., Neural Computation 14 (2002), eq. 2.4, in logarithms.
+
+    >>> prior_shift([0.9, 0.1], [0.5, 0.5]).round(3).tolist()
+    [-0.588, 1.609]
     """
-    shift: NDArray[np.float64] = np.log(np.asarray(wanted)) - np.log(np.asarray(believed))
-    return logits + shift
+    return np.log(np.asarray(wanted, np.float64)) - np.log(np.asarray(believed, np.float64))
 
 
 def correction_strength(trained_on: ArrayLike, believed: ArrayLike, wanted: ArrayLike) -> float:

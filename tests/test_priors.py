@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from balancekit.errors import OptionError
-from balancekit.priors import believed_prior, class_shares, correct_logits, correction_strength
+from balancekit.priors import believed_prior, class_shares, correction_strength, prior_shift
 from balancekit.weights import power_weights
 
 PI = np.array([0.9, 0.09, 0.01])  # the three classes of the project's facts
@@ -85,7 +85,7 @@ def test_logits_move_from_one_known_posterior_exactly_to_another(believed, wante
     # Gaussians of unit variance: log p(x | c) + log prior_c is the exact posterior.
     x = np.linspace(-8, 8, 41)
     likelihood = log_density(x, np.array([-3.0, -1.0, 0.5, 4.0]))
-    moved = correct_logits(likelihood + np.log(believed), believed, wanted)
+    moved = likelihood + np.log(believed) + prior_shift(believed, wanted)
     exact = softmax(likelihood + np.log(wanted))
     np.testing.assert_allclose(softmax(moved), exact, rtol=1e-9)  # logits up to 100
 
@@ -96,20 +96,20 @@ def test_the_border_between_two_gaussians_moves_to_where_theory_puts_it():
     logits = log_density(x, np.array([-1.0, 1.0])) + np.log([0.9, 0.1])
     border = x[np.argmax(logits[:, 1] > logits[:, 0])]
     assert border == pytest.approx(np.log(9) / 2, abs=1e-4)  # the grid
-    moved = correct_logits(logits, [0.9, 0.1], [0.5, 0.5])
+    moved = logits + prior_shift([0.9, 0.1], [0.5, 0.5])
     assert x[np.argmax(moved[:, 1] > moved[:, 0])] == pytest.approx(0, abs=2e-4)  # the grid
 
 
 def test_a_prior_that_is_believed_and_wanted_moves_nothing():
     logits = np.random.default_rng(0).normal(size=(2, 5, 3))
-    np.testing.assert_array_equal(correct_logits(logits, PI, PI), logits)
+    np.testing.assert_array_equal(logits + prior_shift(PI, PI), logits)
 
 
 @given(one=shares, other=shares)
 def test_the_way_back_leads_back(one, other):
     logits = np.linspace(-5, 5, 12).reshape(3, 4)
-    there = correct_logits(logits, one, other)
-    np.testing.assert_allclose(correct_logits(there, other, one), logits, atol=1e-12)
+    there = logits + prior_shift(one, other)
+    np.testing.assert_allclose(there + prior_shift(other, one), logits, atol=1e-12)
 
 
 # --- strength -----------------------------------------------------------------------------------

@@ -146,7 +146,7 @@ def load_albumentations() -> ModuleType:
             del os.environ[name]
         else:
             os.environ[name] = before
-    return albumentations  # type: ignore[no-any-return]
+    return albumentations  # type: ignore[no-any-return]  # a module without types
 
 
 class _Loaded:

@@ -66,7 +66,7 @@ def _import_imgaug() -> ModuleType:
     finally:
         if needs_sctypes:
             del vars(np)["sctypes"]
-    return imgaug  # type: ignore[no-any-return]
+    return imgaug  # type: ignore[no-any-return]  # a module without types
 
 
 class _StandIn(ModuleType):

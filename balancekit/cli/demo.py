@@ -133,6 +133,9 @@ def _claim(home: Path) -> None:
         )
     home.mkdir(parents=True, exist_ok=True)
     write_whole(MARK, mark)
+    # An earlier version may have split otherwise: what it trained on would be tested on now.
+    for picture in home.glob("digits/t*/[0-9]/[0-9][0-9][0-9][0-9].png"):
+        picture.unlink()
 
 
 def train_both(plans: "dict[str, Plan]", train: "Labels", test: "Labels") -> "Comparison":

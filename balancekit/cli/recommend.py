@@ -15,15 +15,12 @@ from balancekit.cli.output import (
 )
 from balancekit.errors import OptionError
 from balancekit.files import write_whole
-from balancekit.plan import PICTURE_TASKS, Plan
+from balancekit.plan import PICTURE_TASKS, Objective, Plan
 from balancekit.stats import Stats
 
 __all__ = ["build_lines", "operation_names_of", "recommend"]
 
-Objective = Annotated[
-    Literal["balanced_accuracy", "accuracy"],
-    Parameter(help="What the model should be good at."),
-]
+Aim = Annotated[Objective, Parameter(help="What the model should be good at.")]
 DeployedPrior = Annotated[
     Literal["training", "uniform"] | None,
     Parameter(
@@ -60,7 +57,7 @@ def recommend(
     ],
     /,
     *,
-    objective: Objective = "balanced_accuracy",
+    objective: Aim = "balanced_accuracy",
     deployed_prior: DeployedPrior = None,
     picture_task: PictureTask = None,
     label: Label = None,

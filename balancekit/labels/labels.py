@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +62,13 @@ class SampleIds(Sequence[str]):
     def __len__(self) -> int:
         return len(self._ends)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def]  # int -> str, slice -> list
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+
+    def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(len(self)))]
         position = range(len(self))[index]
@@ -80,7 +86,9 @@ class SampleIds(Sequence[str]):
         }
 
     @classmethod
-    def from_arrays(cls, block, ends, prefix) -> "SampleIds":  # type: ignore[no-untyped-def]
+    def from_arrays(
+        cls, block: NDArray[np.uint8], ends: NDArray[np.int64], prefix: NDArray[np.uint8]
+    ) -> "SampleIds":
         """Ids from the arrays of `to_arrays`."""
         return cls(block.tobytes(), ends, prefix.tobytes().decode("utf-8", "surrogateescape"))
 
@@ -132,7 +140,13 @@ class Labels:
             raise DataError("labels: " + "; ".join(problems))
 
     @classmethod
-    def from_names(cls, names: Sequence[object], **options: object) -> "Labels":
+    def from_names(
+        cls,
+        names: Sequence[object],
+        *,
+        sample_ids: Sequence[str] | None = None,
+        media: Media = "unknown",
+    ) -> "Labels":
         """Labels from one class name a sample; None or NaN means that it is missing.
 
         Classes are ordered by number if all names are integers, else by name. Where all are
@@ -145,14 +159,14 @@ class Labels:
         numbers = whole_numbers(given)
         if numbers is not None:
             ids, class_names = classes_of_numbers(*numbers)
-            return cls(class_ids=ids, class_names=class_names, **options)  # type: ignore[arg-type]
+            return cls(class_ids=ids, class_names=class_names, sample_ids=sample_ids, media=media)
         texts = [None if name is None else class_name_of(name) for name in given]
         class_names = sort_class_names({text for text in texts if text is not None})
         id_of = {name: i for i, name in enumerate(class_names)}
         ids = np.fromiter(
             (UNLABELLED if text is None else id_of[text] for text in texts), np.int32, len(texts)
         )
-        return cls(class_ids=ids, class_names=class_names, **options)  # type: ignore[arg-type]
+        return cls(class_ids=ids, class_names=class_names, sample_ids=sample_ids, media=media)
 
     @property
     def n_samples(self) -> int:
@@ -254,7 +268,7 @@ class Labels:
             kept = ids if isinstance(ids, SampleIds) else SampleIds.from_names(list(ids))
             arrays |= kept.to_arrays()
         with open_whole(path) as file:
-            np.savez(file, **arrays)  # type: ignore[arg-type]
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub reads the keys as options
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Labels":

@@ -21,7 +21,7 @@ from balancekit.plan.choices import (
     WeightedBce,
     target_shares,
 )
-from balancekit.plan.plan import DataRef, Plan, Reason
+from balancekit.plan.plan import DataRef, Objective, Plan, Reason
 
 __all__ = [
     "PICTURE_OPERATIONS",
@@ -38,6 +38,7 @@ __all__ = [
     "Loss",
     "Natural",
     "NoAugmentation",
+    "Objective",
     "Plan",
     "Power",
     "Reason",

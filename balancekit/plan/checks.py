@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.plan.choices import CorrectAfterTraining, Natural, WeightedBce
-from balancekit.priors import correction_strength
+from balancekit.priors import correction_strength, prior_shift
 
 if TYPE_CHECKING:
     from balancekit.plan.plan import Plan
@@ -113,4 +113,4 @@ def _correction_problems(plan: "Plan") -> list[str]:
 
 def _log_odds_apart(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     """How far two priors are apart: the largest difference of log odds between two classes."""
-    return float(np.ptp(np.log(one) - np.log(other)))
+    return float(np.ptp(prior_shift(one, other)))

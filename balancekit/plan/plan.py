@@ -28,11 +28,14 @@ from balancekit.plan.choices import (
     WeightedBce,
     target_shares,
 )
-from balancekit.priors import believed_prior, class_shares
+from balancekit.priors import believed_prior, class_shares, prior_shift
 from balancekit.stats import Stats, fingerprint_of
 from balancekit.weights import effective_number_weights
 
-__all__ = ["DataRef", "Plan", "Reason"]
+__all__ = ["DataRef", "Objective", "Plan", "Reason"]
+
+Objective = Literal["balanced_accuracy", "accuracy"]
+"""What a plan can be meant to be good at."""
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -102,7 +105,7 @@ class Plan(_Part, frozen=True, kw_only=True):
 
     schema: Literal["balancekit.plan/1"] = "balancekit.plan/1"
     data: DataRef
-    objective: str
+    objective: Objective
     wanted_prior: Literal["training", "uniform"] | tuple[float, ...] = "uniform"
     seed: int = 0
     allow_double_correction: bool = False
@@ -180,7 +183,7 @@ class Plan(_Part, frozen=True, kw_only=True):
         target = self.wanted() if prior is None else prior
         if self.data.task == "multilabel":
             return _log_odds(target) - _log_odds(believed)
-        shift = np.log(target) - np.log(believed)
+        shift = prior_shift(believed, target)
         seen = np.array(self.data.class_counts) > 0
         return np.where(seen, shift, shift[seen].min())
 

@@ -16,6 +16,7 @@ from balancekit.plan import (
     Loss,
     Natural,
     NoAugmentation,
+    Objective,
     Plan,
     Reason,
     TaskAugmentation,
@@ -26,9 +27,7 @@ from balancekit.recommender.rules import EQUAL, RULES, Facts, Rule
 from balancekit.stats import Stats
 from balancekit.weights import pos_weight
 
-__all__ = ["Objective", "baseline", "recommend"]
-
-Objective = Literal["balanced_accuracy", "accuracy"]
+__all__ = ["baseline", "recommend"]
 
 METRICS: dict[Objective, tuple[str, ...]] = {
     "balanced_accuracy": ("balanced_accuracy", "recall_per_class", "macro_f1"),

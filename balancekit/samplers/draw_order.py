@@ -114,11 +114,14 @@ class DrawOrder:
     def _comb_bounds(self) -> NDArray[np.int64]:
         """Ends of the classes' stretches of [0, N), in units of 1 / COMB: int64 [n_classes]."""
         ends = np.cumsum(self.shares) * (self.n_draws / self.shares.sum())
-        # Where shares give whole numbers of draws, rounding errors must not move one.
+        # Where shares give whole numbers of draws, rounding errors must not move one. They
+        # grow with the draws and with the classes summed.
+        error = 1e-6 + self.n_draws * len(ends) * np.finfo(np.float64).eps
         whole = np.round(ends)
-        ends = np.where(np.abs(ends - whole) < 1e-6, whole, ends)
+        ends = np.where(np.abs(ends - whole) < error, whole, ends)
         bounds: NDArray[np.int64] = np.floor(ends * COMB).astype(np.int64)
-        bounds[-1] = self.n_draws * COMB
+        # To the last class that is drawn, all is given out; empty ones behind it get nothing.
+        bounds[np.flatnonzero(self.shares)[-1] :] = self.n_draws * COMB
         return bounds
 
     @cached_property

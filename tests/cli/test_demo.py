@@ -4,6 +4,7 @@ import pytest
 
 from balancekit import Plan, Stats
 from balancekit.cli import demo, run
+from balancekit.cli.demo import write_digits
 from balancekit.cli.recommend import operation_names_of
 
 pytest.importorskip("torch")
@@ -46,3 +47,17 @@ def test_demo_refuses_the_folder_of_others(name, tmp_path, capsys):
     assert "--folder" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "mine"
+
+
+def test_pictures_of_an_earlier_demo_do_not_stay(tmp_path):
+    digits = write_digits(tmp_path / "demo")
+    fresh = sorted(digits.rglob("*.png"))
+    stale = digits / "test" / "0" / "9999.png"
+    stale.write_bytes(fresh[0].read_bytes())
+    (digits / "notes.txt").write_text("mine")
+    write_digits(tmp_path / "demo")
+    assert sorted(digits.rglob("*.png")) == fresh
+    assert (digits / "notes.txt").exists()
+    train, test = ({p.stem for p in (digits / split).rglob("*.png")} for split in ("train", "test"))
+    assert len(train) == 276
+    assert not train & test

@@ -171,6 +171,19 @@ def test_a_late_epoch_costs_no_more_than_the_first():
     assert before.tolist() == [10**9 * 505, 10**9 * 505]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_billion_samples_are_drawn_once_each_and_empty_classes_never(seed):
+    counts = np.random.default_rng(seed).integers(1, 700_000, 3000)
+    counts[-1] = 0
+    index = ClassIndex(None, np.concatenate([[0], np.cumsum(counts)]))
+    order = DrawOrder.for_batches(index, Natural(), batch_size=64)
+    assert order.draws_before_epoch(1000).tolist() == (1000 * counts).tolist()
+    assert (
+        DrawOrder.for_batches(index, Power(alpha=0.5), batch_size=64).draws_before_epoch(2**24)[-1]
+        == 0
+    )
+
+
 def test_a_hundred_thousand_classes_are_drawn_evenly():
     order = order_of([2] * 100_000, batch_size=1000, batches_per_epoch=100)
     assert np.all(order.draws_per_class(0) == 1)

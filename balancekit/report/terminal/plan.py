@@ -56,6 +56,9 @@ def show_plan(plan: Plan, console: Console, operations: Sequence[str] = ()) -> N
                 say(console, f"instead: {reason.instead}", "dim", indent=PART_INDENT)
             said = (reason.source, reason.instead)
     console.print()
+    watch = ", ".join(metric.replace("_", " ") for metric in plan.metrics)
+    say(console, watch, first="  watch", first_style="bold", indent=PART_INDENT)
+    console.print()
     _show_weights(plan, console)
     for warning in plan.warnings:
         console.print()
