@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -10,10 +11,9 @@ from numpy.typing import NDArray
 from balancekit.analysis import stats_from_counts
 from balancekit.engines import Engine, ThreadEngine, merge_results
 from balancekit.errors import BalancekitWarning, OptionError
-from balancekit.labels import Labels
+from balancekit.labels import Labels, Task
 from balancekit.samplers.resampling import Strategy, resampled_indices
-from balancekit.sources import open_source, read
-from balancekit.sources.catalogue import Format
+from balancekit.sources import Checks, Format, ReadOptions, Source, open_source, read
 from balancekit.stats import Counts, Shard, Stats
 
 __all__ = ["Verify", "analyze", "resample"]
@@ -27,54 +27,112 @@ AUTO_VERIFY_SAMPLES = 10_000
 def analyze(
     data: object,
     *,
-    format: Format = "auto",  # noqa: A002 - the field's word
-    label: str | None = None,
+    task: Task | Literal["auto"] = "auto",
+    format: Format | Literal["auto"] = "auto",  # noqa: A002 - the field's word
+    label: str | tuple[str, ...] | None = None,
+    label_delimiter: str | None = None,
     split: str | None = None,
+    header: bool | None = None,
+    void_index: int | None = None,
     verify: Verify = "auto",
+    duplicates: bool = False,
+    quality: bool = False,
     engine: Engine | None = None,
     on_progress: Callable[[int], None] | None = None,
 ) -> Stats:
-    """Stats of a data set, counted by shards.
+    """Stats of a data set, counted by shards, and compared with its other splits.
 
     Args:
         data: anything that `read` takes.
+        task: what the labels are for, where it should not be told from the data.
         format: of a path, where it should not be told from the path.
-        label: name of the label column of a table.
-        split: which split of an image folder to analyze.
+        label: name of the label column of a table; several names are columns of 0 and 1.
+        label_delimiter: between the labels of a cell that holds several.
+        split: which split to analyze; the training split if there is one.
+        header: whether the first line of a table names its columns, where it is not plain.
+        void_index: value of the mask pixels that belong to no class.
         verify: "decode" decodes every picture, "header" opens it, "none" only counts;
             "auto" decodes up to 10,000 pictures and none beyond.
+        duplicates: look for samples of the same content, or nearly the same.
+        quality: measure blur, noise, brightness, size and aspect of the pictures.
         engine: runs the shards; threads on all cores if not given.
         on_progress: called with the number of pictures checked since the last call.
 
     Raises:
         DataError: the data cannot be read.
-        OptionError: `verify` is none of the four.
+        OptionError: an option cannot be.
 
     >>> analyze(["cat"] * 9 + ["dog"]).balance.imbalance_ratio
     9.0
     """
     if verify not in get_args(Verify):
         raise OptionError(f"verify: expected one of {get_args(Verify)}, got {verify!r}")
-    source = open_source(data, format=format, label=label, split=split)
-    engine = engine or ThreadEngine()
-    counts: Counts = merge_results(engine.map_shards(count_shard, source.shards()), Counts())
-    check = verify
-    if check == "auto":
-        check = "decode" if counts.n_samples <= AUTO_VERIFY_SAMPLES else "none"
-    if check != "none":
-        for part in engine.map_shards(count_shard, source.check_shards(check)):
-            counts += part
-            if on_progress is not None:
-                on_progress(part.n_checked)
-    if verify in ("header", "decode") and counts.media == "pictures" and not counts.n_checked:
-        warnings.warn(
-            f"{source.description}: no picture could be opened, as none was found where the "
-            "labels say. Give a table beside its pictures, or paths that lead to them.",
-            BalancekitWarning,
-            stacklevel=2,
+    options = ReadOptions(
+        task=None if task == "auto" else task,
+        label=label,
+        label_delimiter=label_delimiter,
+        split=split,
+        header=header,
+        void_index=void_index,
+    )
+    run = _Run(engine or ThreadEngine(), verify, duplicates, quality, on_progress)
+    return run.stats_of(open_source(data, options, format=format))
+
+
+@dataclass(frozen=True)
+class _Run:
+    """How the shards of each split are counted and checked."""
+
+    engine: Engine
+    verify: Verify
+    duplicates: bool
+    quality: bool
+    on_progress: Callable[[int], None] | None
+
+    def stats_of(self, source: Source) -> Stats:
+        """Stats of a source, beside its other splits."""
+        counts = self.count(source)
+        others = {name: self.count(other) for name, other in source.other_splits().items()}
+        asked = self.verify in ("header", "decode")
+        if asked and counts.media == "pictures" and not counts.n_checked:
+            warnings.warn(
+                f"{source.description}: no picture could be opened, as none was found where the "
+                "labels say. Give a table beside its pictures, or paths that lead to them.",
+                BalancekitWarning,
+                stacklevel=3,
+            )
+        return stats_from_counts(
+            counts,
+            source.description,
+            source.order_classes({*counts.samples_per_class, *counts.per_class()}),
+            format=source.format,
+            split=source.split,
+            other_splits=others,
         )
-    class_names = source.order_classes(set(counts.samples_per_class))
-    return stats_from_counts(counts, source.description, class_names)
+
+    def count(self, source: Source) -> Counts:
+        """The count of a source, and of what the checks of its content gave."""
+        counts: Counts = merge_results(
+            self.engine.map_shards(count_shard, source.shards()), Counts()
+        )
+        verify = self.verify
+        if verify == "auto":
+            verify = "decode" if counts.n_samples <= AUTO_VERIFY_SAMPLES else "none"
+        checks = Checks(
+            verify=verify,
+            duplicates=self.duplicates,
+            quality=self.quality,
+            split=source.split or "",
+        )
+        shards = source.check_shards(checks) if checks else []
+        checked = map(self._told, self.engine.map_shards(count_shard, shards))
+        total: Counts = merge_results(checked, counts)
+        return total
+
+    def _told(self, part: Counts) -> Counts:
+        if self.on_progress is not None:
+            self.on_progress(part.n_checked)
+        return part
 
 
 def count_shard(shard: Shard) -> Counts:

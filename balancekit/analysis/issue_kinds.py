@@ -1,7 +1,7 @@
 """Every kind of issue: its code, how grave it is, what it says, and what to do.
 
 BK1xx are of classes and labels, BK2xx of what could not be read, BK3xx of what was left
-out on purpose.
+out on purpose, BK4xx of splits, duplicates and the quality of pictures.
 """
 
 from dataclasses import dataclass
@@ -122,5 +122,135 @@ ISSUE_KINDS: dict[str, IssueKind] = {
     ),
     "BK304": IssueKind(
         "info", "splits left aside", "Name another with --split to see it.", "other-split"
+    ),
+    "BK208": IssueKind(
+        "error",
+        "annotations that cannot be read",
+        "Mend these entries; they are left out of all counts.",
+        "annotation-malformed",
+    ),
+    "BK209": IssueKind(
+        "error",
+        "annotations of classes that are not declared",
+        "Declare the class, or mend the class id; they are left out of all counts.",
+        "class-out-of-range",
+    ),
+    "BK210": IssueKind(
+        "error",
+        "annotations without a class",
+        "Name their class; they are left out of all counts.",
+        "annotation-without-class",
+    ),
+    "BK211": IssueKind(
+        "error",
+        "annotations of pictures that are not listed",
+        "Mend the picture id, or delete them; they are left out of all counts.",
+        "annotation-without-sample",
+    ),
+    "BK212": IssueKind(
+        "warning",
+        "ids that are given twice",
+        "Make them unique; tools that look things up by id see the last one only.",
+        "duplicate-id",
+    ),
+    "BK213": IssueKind(
+        "error",
+        "files that cannot be read",
+        "Replace or delete these files; their samples are missing in all counts.",
+        "file-unreadable",
+    ),
+    "BK214": IssueKind(
+        "error",
+        "masks that cannot be decoded",
+        "Replace or delete these files; their pixels are missing in all counts.",
+        "mask-unreadable",
+    ),
+    "BK215": IssueKind(
+        "error",
+        "mask values beyond the classes",
+        "Declare the class, or name the value with --void-index; they are left out.",
+        "mask-value-unknown",
+    ),
+    "BK216": IssueKind(
+        "error",
+        "rows that carry no class, or several, where one is expected",
+        "Mend the row; for sets of labels, say --task multilabel.",
+        "label-set-not-one",
+    ),
+    "BK217": IssueKind(
+        "error",
+        "labels that are no numbers, in a regression",
+        "Mend them, or say --task classification; they are left out.",
+        "label-not-a-number",
+    ),
+    "BK218": IssueKind(
+        "error",
+        "paths that leave the folder of the data set",
+        "Mend them; they are not followed.",
+        "path-outside",
+    ),
+    "BK219": IssueKind(
+        "warning",
+        "pictures that are named and not found",
+        "Put them in place, or take them out of the list; they are counted.",
+        "picture-missing",
+    ),
+    "BK220": IssueKind(
+        "warning",
+        "pictures without a file of annotations",
+        "Nothing, if they are background: then an empty file says so for sure.",
+        "picture-without-annotation",
+    ),
+    "BK221": IssueKind(
+        "warning",
+        "samples that had to be loaded to read their labels",
+        "Give the data set an attribute such as targets; loading is slow.",
+        "samples-iterated",
+    ),
+    "BK305": IssueKind(
+        "info",
+        "crowd annotations, each counted as one instance",
+        "Nothing; losses and evaluation treat them apart.",
+        "crowd-annotation",
+    ),
+    "BK401": IssueKind(
+        "warning",
+        "splits whose classes are distributed otherwise than chance explains",
+        "Split anew, stratified by class, or weigh the evaluation by the classes in use.",
+    ),
+    "BK402": IssueKind(
+        "error",
+        "classes that only the measured split has",
+        "Give the other split samples of them: no one can know how well they are learnt.",
+    ),
+    "BK403": IssueKind(
+        "error",
+        "classes that the measured split lacks",
+        "Give it samples of them, or take them out of the other split.",
+    ),
+    "BK404": IssueKind(
+        "error",
+        "samples that lie in several splits",
+        "Remove them from one: what was learnt by heart is measured as skill.",
+    ),
+    "BK405": IssueKind(
+        "warning",
+        "samples that repeat another of their class",
+        "Remove them, or keep them in one split; a rare class may be rarer than it looks.",
+    ),
+    "BK406": IssueKind(
+        "error",
+        "samples of the same content under different classes",
+        "Decide for one class each.",
+    ),
+    "BK407": IssueKind(
+        "warning",
+        "classes that the quality of their pictures alone tells apart",
+        "Take pictures of all classes the same way, or a model learns the camera instead.",
+    ),
+    "BK408": IssueKind(
+        "warning",
+        "classes whose recall the held-out samples cannot tell",
+        "Hold out more of them: {n} samples know a recall of 80 % only to ± {half}.",
     ),
 }

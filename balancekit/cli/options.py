@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from balancekit import sources
+
 __all__ = ["Data", "Format", "JsonTarget", "Label", "Seed", "Split"]
 
 Data = Annotated[
@@ -11,7 +13,7 @@ Data = Annotated[
     Parameter(help="A folder of class folders of pictures, or a CSV or TSV file with a header."),
 ]
 Format = Annotated[
-    Literal["auto", "image-folder", "csv"],
+    Literal["auto", sources.Format],
     Parameter(help="Format of the data, where it should not be told from the path."),
 ]
 JsonTarget = Annotated[

@@ -71,7 +71,18 @@ class ThreadEngine:
 def merge_results(results: Iterable[Any], start: Any) -> Any:
     """Sum of all results and `start`, by their own `+`.
 
+    Results of like size are added first, so that a long line of them costs each no more
+    than the logarithm of their number.
+
     >>> merge_results([2, 3], start=1)
     6
     """
-    return reduce(add, results, start)
+    # waiting[i] holds the sum of 2**i results, as the digits of a binary counter do.
+    waiting: list[Any] = []
+    for result in results:
+        total, place = result, 0
+        while place < len(waiting) and waiting[place] is not None:
+            total, waiting[place] = waiting[place] + total, None
+            place += 1
+        waiting[place : place + 1] = [total]
+    return reduce(add, (part for part in waiting if part is not None), start)

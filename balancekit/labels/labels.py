@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal, NamedTuple, get_args, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import DataError, OptionError
 from balancekit.files import open_whole
+from balancekit.labels.bins import Bins
 from balancekit.labels.class_ids import (
     UNLABELLED,
     as_class_ids,
@@ -24,7 +25,9 @@ from balancekit.labels.numbers import classes_of_numbers, whole_numbers
 
 __all__ = ["Labels", "Media", "SampleIds", "SampleKey", "Task"]
 
-Task = Literal["classification", "multilabel"]
+Task = Literal[
+    "classification", "multilabel", "detection", "segmentation", "keypoints", "regression"
+]
 Media = Literal["pictures", "rows", "unknown"]
 
 
@@ -109,9 +112,11 @@ class Labels:
         values: float [n], the target of a regression; None elsewhere.
         sample_ids: n ids, such as paths; None where samples are known by index alone.
         media: what a sample is, as far as the source tells.
+        task: what the labels are for; told from their shape by "auto": regression with
+            values, classification without offsets, else multilabel.
 
     Raises:
-        DataError: lengths, ids or names contradict each other.
+        DataError: lengths, ids or names contradict each other, or the task their shape.
 
     >>> labels = Labels.from_names(["cat", "dog", "cat"])
     >>> labels.n_samples, labels.class_names, labels.class_counts().tolist()
@@ -125,6 +130,7 @@ class Labels:
     values: NDArray[np.float64] | None = None
     sample_ids: Sequence[str] | None = field(default=None, repr=False)
     media: Media = "unknown"
+    task: Task = "auto"  # type: ignore[assignment]  # a task once made
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "class_ids", as_class_ids(self.class_ids))
@@ -135,6 +141,8 @@ class Labels:
             given = getattr(self, name)
             if given is not None:
                 object.__setattr__(self, name, np.asarray(given, dtype))
+        if self.task not in get_args(Task):
+            object.__setattr__(self, "task", self._task_of_shape())
         problems = labels_problems(self)
         if problems:
             raise DataError("labels: " + "; ".join(problems))
@@ -178,10 +186,40 @@ class Labels:
         """Classes, those without samples included."""
         return len(self.class_names)
 
-    @property
-    def task(self) -> Task:
-        """The task that the shape of the labels implies."""
+    def _task_of_shape(self) -> Task:
+        if self.values is not None:
+            return "regression"
         return "classification" if self.offsets is None else "multilabel"
+
+    @classmethod
+    def from_values(
+        cls,
+        values: ArrayLike,
+        *,
+        sample_ids: Sequence[str] | None = None,
+        media: Media = "unknown",
+    ) -> "Labels":
+        """Labels of a regression: [n] numbers, NaN where missing; their bins are the classes.
+
+        Raises:
+            DataError: no value is given, or one is infinite.
+
+        >>> Labels.from_values([18, 20, 20]).class_names
+        ('18', '19', '20')
+        """
+        given = np.asarray(values, np.float64)
+        known = given[~np.isnan(given)]
+        if not known.size:
+            raise DataError("values: expected at least one number, got none")
+        whole = bool(np.isfinite(known).all() and (known == np.floor(known)).all())
+        bins = Bins.over(float(known.min()), float(known.max()), whole=whole)
+        return cls(
+            class_ids=bins.ids(given),
+            class_names=bins.names,
+            values=given,
+            sample_ids=sample_ids,
+            media=media,
+        )
 
     def __len__(self) -> int:
         return self.n_samples
@@ -207,12 +245,14 @@ class Labels:
     def as_multilabel(self) -> "Labels":
         """The same labels, each sample carrying a set of classes: one, or none if unlabelled."""
         if self.offsets is not None:
-            return self
+            return self if self.task == "multilabel" else replace(self, task="multilabel")
         labelled = self.class_ids != UNLABELLED
         return replace(
             self,
             class_ids=self.class_ids[labelled],
             offsets=np.concatenate([[0], np.cumsum(labelled)]),
+            values=None,
+            task="multilabel",
             sizes=None if self.sizes is None else self.sizes[labelled],
         )
 
@@ -249,6 +289,7 @@ class Labels:
             values=values,
             sample_ids=ids,
             media=self.media,
+            task=self.task,
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -257,6 +298,7 @@ class Labels:
         arrays: dict[str, NDArray[np.generic]] = {
             "class_ids": self.class_ids,
             "media": np.array(get_args(Media).index(self.media), np.uint8),
+            "task": np.array(get_args(Task).index(self.task), np.uint8),
             "name_block": names["id_block"],
             "name_ends": names["id_ends"],
         }
@@ -269,6 +311,15 @@ class Labels:
             arrays |= kept.to_arrays()
         with open_whole(path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # its stub reads the keys as options
+
+    @staticmethod
+    def is_saved(path: str | os.PathLike[str]) -> bool:
+        """Whether a file looks like one of `save`."""
+        try:
+            with zipfile.ZipFile(path) as archive:
+                return {"class_ids.npy", "name_block.npy"} <= set(archive.namelist())
+        except (OSError, zipfile.BadZipFile):
+            return False
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Labels":
@@ -295,6 +346,7 @@ class Labels:
                 values=arrays.get("values"),
                 sample_ids=ids,
                 media=media,
+                task=get_args(Task)[int(arrays["task"])] if "task" in arrays else "auto",  # type: ignore[arg-type]
             )
         except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile) as error:
             raise DataError(
@@ -315,6 +367,12 @@ def labels_problems(labels: Labels) -> list[str]:
     if len(set(names)) != len(names):
         twice = sorted(name for name, times in Counter(names).items() if times > 1)[:3]
         problems.append(f"expected different class names, got {twice} more than once")
+    single = labels.task in ("classification", "regression")
+    if single != (offsets is None) or (labels.task == "regression") != (labels.values is not None):
+        problems.append(
+            f"expected {'no offsets' if single else 'offsets'} and "
+            f"{'values' if labels.task == 'regression' else 'no values'} for {labels.task}"
+        )
     if offsets is not None and (
         len(offsets) == 0
         or offsets[0] != 0

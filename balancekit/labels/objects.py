@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from balancekit.errors import DataError
 from balancekit.labels.class_ids import as_class_ids
+from balancekit.labels.concatenate import concatenate_labels
 from balancekit.labels.labels import Labels
 from balancekit.labels.numbers import classes_of_numbers, whole_floats
 
@@ -25,7 +26,7 @@ NO_SAMPLES = "labels: expected at least one sample, got none"
 NO_LABELS = "labels: expected at least one label, got only missing ones"
 
 
-def labels_of(data: object, label: str | None = None) -> Labels:
+def labels_of(data: object, label: str | tuple[str, ...] | None = None) -> Labels:
     """Labels of a list, array, tensor, Series, DataFrame, `Labels` or data set.
 
     Integers are class ids as they are: 0, 2, 2 has three classes, one of them empty, so
@@ -118,7 +119,7 @@ def _labels_of_indicators(array: NDArray[Any]) -> Labels:
     )
 
 
-def _labels_of_pandas(data: Any, label: str | None) -> Labels:
+def _labels_of_pandas(data: Any, label: str | tuple[str, ...] | None) -> Labels:
     if data.ndim == 2:
         columns = list(data.columns)
         if label is None and len(columns) == 1:
@@ -148,7 +149,7 @@ def _labels_of_dataset(data: Any) -> Labels:
     if hasattr(data, "dataset") and hasattr(data, "indices"):  # Subset
         return labels_of(data.dataset).take(data.indices)
     if hasattr(data, "datasets") and hasattr(data, "cumulative_sizes"):  # ConcatDataset
-        return _concatenate([labels_of(part) for part in data.datasets])
+        return _concatenated([labels_of(part) for part in data.datasets])
     if hasattr(data, "tensors"):  # TensorDataset
         return _labels_of_tensors(data.tensors, name)
     for attribute in LABEL_ATTRIBUTES:
@@ -197,17 +198,13 @@ def _named(labels: Labels, data: Any) -> Labels:
     )
 
 
-def _concatenate(parts: Sequence[Labels]) -> Labels:
+def _concatenated(parts: Sequence[Labels]) -> Labels:
+    """Parts of a ConcatDataset, whose targets count the same classes."""
     longest = max(parts, key=lambda part: part.n_classes)
     for part in parts:
-        if part.class_names != longest.class_names[: part.n_classes]:
+        if part.values is None and part.class_names != longest.class_names[: part.n_classes]:
             raise DataError(
                 "ConcatDataset: expected parts with the same classes, got "
                 f"{longest.class_names[:5]} and {part.class_names[:5]}"
             )
-    if any(part.offsets is not None for part in parts):
-        raise DataError("ConcatDataset: expected one class a sample, got multi-label parts")
-    return Labels(
-        class_ids=np.concatenate([part.class_ids for part in parts]),
-        class_names=longest.class_names,
-    )
+    return concatenate_labels(parts, longest.class_names)

@@ -29,7 +29,7 @@ from balancekit.plan.choices import (
     target_shares,
 )
 from balancekit.priors import believed_prior, class_shares, prior_shift
-from balancekit.stats import Stats, fingerprint_of
+from balancekit.stats import Counts, Stats, fingerprint_of
 from balancekit.weights import effective_number_weights
 
 __all__ = ["DataRef", "Objective", "Plan", "Reason"]
@@ -67,15 +67,14 @@ class DataRef(_Part, frozen=True, kw_only=True):
     @classmethod
     def from_labels(cls, labels: Labels) -> "DataRef":
         """The same, of labels in memory."""
-        counts = labels.class_counts().tolist()
-        by_class = dict(zip(labels.class_names, counts, strict=True))
+        by_class = Counts.from_labels(labels).per_class()
         return cls(
             fingerprint=fingerprint_of(labels.task, by_class, labels.n_samples),
             task=labels.task,
             media=labels.media,
             n_samples=labels.n_samples,
             class_names=labels.class_names,
-            class_counts=tuple(counts),
+            class_counts=tuple(by_class.values()),
         )
 
 

@@ -1,42 +1,186 @@
 """Which format a data set has, and the verb `read`."""
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from balancekit.errors import DataError, OptionError
-from balancekit.labels import Labels, labels_of
-from balancekit.sources.csv_table import SUFFIXES as TABLE_SUFFIXES
-from balancekit.sources.csv_table import CsvTable
-from balancekit.sources.image_folder import ImageFolder
+from balancekit.labels import Labels, Task, labels_of
+from balancekit.sources import (
+    arff,
+    coco,
+    csv_table,
+    huggingface,
+    image_folder,
+    masks,
+    numpy_file,
+    other_formats,
+    remote,
+    text_folder,
+    voc,
+    webdataset,
+    yolo,
+)
 from balancekit.sources.labels_source import LabelsSource
+from balancekit.sources.of_task import SourceOfTask, labels_of_task
 from balancekit.sources.pictures import readable
-from balancekit.sources.source import Source
+from balancekit.sources.source import Format, ReadOptions, Source
 
-__all__ = ["Format", "open_source", "read"]
+__all__ = ["FORMATS", "FormatEntry", "open_source", "read"]
 
-Format = Literal["auto", "image-folder", "csv"]
+
+@dataclass(frozen=True)
+class FormatEntry:
+    """One format that can be read.
+
+    Attributes:
+        name: by which `--format` knows it.
+        what: what it looks like, in words.
+        tasks: that it can carry.
+        recognise: why a path is taken for this format, in words; None if it is not.
+        open: the source of a path.
+    """
+
+    name: Format
+    what: str
+    tasks: tuple[Task, ...]
+    recognise: Callable[[Path], str | None]
+    open: Callable[[Path, ReadOptions], Source]
+
+
+TABLE_TASKS: tuple[Task, ...] = ("classification", "multilabel", "regression")
+
+FORMATS: tuple[FormatEntry, ...] = (
+    FormatEntry(
+        "yolo",
+        "data.yaml, or images/ beside labels/ with a text file a picture",
+        ("detection", "segmentation", "keypoints"),
+        yolo.recognise,
+        yolo.open_yolo,
+    ),
+    FormatEntry(
+        "coco",
+        "COCO or LVIS JSON: instances, key points, panoptic; or a folder with annotations/",
+        ("detection", "segmentation", "keypoints"),
+        coco.recognise,
+        coco.open_coco,
+    ),
+    FormatEntry(
+        "voc",
+        "a folder of Pascal VOC XML files, or with Annotations/ and ImageSets/",
+        ("detection",),
+        voc.recognise,
+        voc.open_voc,
+    ),
+    FormatEntry(
+        "huggingface",
+        "a folder of Hugging Face datasets: save_to_disk, or parquet with a data card",
+        TABLE_TASKS,
+        huggingface.recognise,
+        huggingface.open_huggingface,
+    ),
+    FormatEntry(
+        "webdataset",
+        "tar files of samples whose members share a key",
+        ("classification", "multilabel"),
+        webdataset.recognise,
+        webdataset.open_webdataset,
+    ),
+    FormatEntry(
+        "masks",
+        "a folder of masks: index, palette, or RGB with a colour table",
+        ("segmentation",),
+        masks.recognise,
+        masks.open_masks,
+    ),
+    FormatEntry(
+        "arff",
+        "ARFF, with Mulan's XML beside it if multi-label; KEEL's .dat",
+        TABLE_TASKS,
+        arff.recognise,
+        arff.open_arff,
+    ),
+    FormatEntry(
+        "npz",
+        ".npz or .npy arrays of labels, by MedMNIST's names or others",
+        TABLE_TASKS,
+        numpy_file.recognise,
+        numpy_file.open_numpy,
+    ),
+    FormatEntry(
+        "csv",
+        "CSV or TSV, or a folder of them",
+        TABLE_TASKS,
+        csv_table.recognise_csv,
+        csv_table.open_csv,
+    ),
+    FormatEntry(
+        "jsonl",
+        "JSON lines, or a folder of them",
+        TABLE_TASKS,
+        csv_table.recognise_jsonl,
+        csv_table.open_jsonl,
+    ),
+    FormatEntry(
+        "parquet",
+        "Parquet, or a folder of it",
+        TABLE_TASKS,
+        csv_table.recognise_parquet,
+        csv_table.open_parquet,
+    ),
+    FormatEntry(
+        "text",
+        "a text file a class with a sample a line, or a folder a class with a sample a file",
+        ("classification",),
+        text_folder.recognise,
+        text_folder.open_text,
+    ),
+    FormatEntry(
+        "datumaro",
+        "what datumaro reads besides: CVAT, KITTI, Open Images … (extra `formats`)",
+        ("classification", "multilabel", "detection", "segmentation", "keypoints"),
+        other_formats.recognise,
+        other_formats.open_datumaro,
+    ),
+    FormatEntry(
+        "image-folder",
+        "a folder of pictures a class, within split folders or not",
+        ("classification",),
+        image_folder.recognise,
+        image_folder.open_image_folder,
+    ),
+)
+"""Formats, those told most surely first: the first that recognises a path takes it."""
 
 
 def read(
     data: object,
     *,
-    task: Literal["auto", "classification", "multilabel"] = "auto",
-    format: Format = "auto",  # noqa: A002 - the field's word
-    label: str | None = None,
+    task: Task | Literal["auto"] = "auto",
+    format: Format | Literal["auto"] = "auto",  # noqa: A002 - the field's word
+    label: str | tuple[str, ...] | None = None,
+    label_delimiter: str | None = None,
     split: str | None = None,
+    header: bool | None = None,
+    void_index: int | None = None,
 ) -> Labels:
     """Labels of a data set, in the order of its samples, without loading them.
 
     Args:
-        data: path of an image folder (`DATA/CLASS/picture.jpg`), of a CSV or TSV file or of
-            labels written by `Labels.save`; a list, array, tensor, Series or DataFrame of
-            labels; or a data set whose labels can be read without loading its samples.
+        data: a path or URL in any format of `balancekit formats`; labels written by
+            `Labels.save`; a list, array, tensor, Series or DataFrame of labels; or a data
+            set whose labels can be read without loading its samples.
         task: "multilabel" takes one class a sample as a set of one; "classification" refuses
-            several. Rows of 0 and 1 with a single 1 each are one class a sample by "auto".
+            several; "regression" takes numbers as values. Rows of 0 and 1 with a single 1
+            each are one class a sample by "auto".
         format: of a path, where it should not be told from the path.
-        label: name of the label column of a table.
-        split: which split of an image folder to read, such as "train".
+        label: name of the label column of a table; several names are columns of 0 and 1.
+        label_delimiter: between the labels of a cell that holds several, such as "|".
+        split: which split to read, such as "train".
+        header: whether the first line of a table names its columns, where it is not plain.
+        void_index: value of the mask pixels that belong to no class.
 
     Raises:
         DataError: the data cannot be read so; the message says what to do.
@@ -44,63 +188,67 @@ def read(
     >>> read([0, 2, 2]).class_counts().tolist()
     [1, 0, 2]
     """
-    labels = open_source(data, format=format, label=label, split=split).read_labels()
-    if task == "multilabel":
-        return labels.as_multilabel()
-    if task not in ("auto", labels.task):
-        raise DataError(f"task: expected {task} data, got {labels.task} data")
-    return labels
+    options = ReadOptions(
+        task=None if task == "auto" else task,
+        label=label,
+        label_delimiter=label_delimiter,
+        split=split,
+        header=header,
+        void_index=void_index,
+    )
+    return open_source(data, options, format=format).read_labels()
 
 
 def open_source(
     data: object,
+    options: ReadOptions = ReadOptions(),  # noqa: B008 - frozen
     *,
-    format: Format = "auto",  # noqa: A002 - the field's word
-    label: str | None = None,
-    split: str | None = None,
+    format: Format | Literal["auto"] = "auto",  # noqa: A002 - the field's word
 ) -> Source:
-    """The source of a data set; paths are looked at, nothing else is read yet."""
+    """The source of a data set; paths are looked at, nothing else is read yet.
+
+    Raises:
+        DataError: nothing is there, or it has no format that is known.
+        OptionError: an option cannot be with these data.
+    """
+    if format != "auto" and format not in get_args(Format):
+        raise OptionError(f"format: expected one of {get_args(Format)}, got {format!r}")
     if not isinstance(data, str | os.PathLike):
-        if split is not None or (label is not None and not hasattr(data, "columns")):
-            raise OptionError(
-                "label, split: expected with a path (label with a DataFrame too), got them "
-                f"with a {type(data).__name__}. Leave them out."
-            )
-        if split is not None or (label is not None and not hasattr(data, "columns")):
-            raise OptionError(
-                "label, split: expected with a path (label with a DataFrame too), got a "
-                f"{type(data).__name__}"
-            )
-        return LabelsSource(labels_of(data, label), _in_words(data))
-    path = Path(data)
+        return _open_object(data, options)
+    path = remote.fetched(str(data)) if remote.is_url(data) else Path(data)
     if not path.exists():
         raise DataError(
-            f"{path}: expected a folder of pictures or a CSV or TSV file, got nothing there. "
-            "Check the path."
+            f"{path}: expected a folder or file of a data set, got nothing there. Check the path."
         )
-    if format == "auto" and path.suffix == ".npz" and path.is_file():
-        return LabelsSource(Labels.load(path), f"labels {readable(path)}")
-    if format == "auto":
-        format = _format_of(path)  # noqa: A001
-    if label is not None and format != "csv":
-        raise OptionError(f"label: expected only with a table, got {label!r} with {path}")
-    if split is not None and format != "image-folder":
-        raise OptionError(f"split: expected only with a folder, got {split!r} with {path}")
-    if format == "csv":
-        return CsvTable(path, label)
-    return ImageFolder(path, split)
+    if format == "auto" and path.suffix == ".npz" and Labels.is_saved(path):
+        source: Source = LabelsSource(Labels.load(path), f"labels {readable(path)}")
+    else:
+        source = _entry_of(path, format).open(path, options)
+    return source if options.task is None else SourceOfTask(source, options.task)
 
 
-def _in_words(data: object) -> str:
-    return "labels in memory" if isinstance(data, Labels) else f"labels of a {type(data).__name__}"
+def _open_object(data: object, options: ReadOptions) -> Source:
+    if options.split is not None or (options.label is not None and not hasattr(data, "columns")):
+        raise OptionError(
+            "label, split: expected with a path (label with a DataFrame too), got them "
+            f"with a {type(data).__name__}. Leave them out."
+        )
+    labels = labels_of_task(labels_of(data, options.label), options.task)
+    in_words = "in memory" if isinstance(data, Labels) else f"of a {type(data).__name__}"
+    return LabelsSource(labels, f"labels {in_words}")
 
 
-def _format_of(path: Path) -> Format:
-    if path.is_dir():
-        return "image-folder"
-    if path.suffix.lower() in TABLE_SUFFIXES:
-        return "csv"
+def _entry_of(path: Path, format: Format | Literal["auto"]) -> FormatEntry:  # noqa: A002
+    """The entry of a format by its name, or the first that recognises the path.
+
+    Raises:
+        DataError: none does.
+    """
+    for entry in FORMATS:
+        if entry.name == format or (format == "auto" and entry.recognise(path) is not None):
+            return entry
+    got = "an unknown folder" if path.is_dir() else f"a {path.suffix or 'nameless'} file"
     raise DataError(
-        f"{path}: expected a folder of pictures or one of {', '.join(TABLE_SUFFIXES)}, .npz, got a "
-        f"{path.suffix or 'nameless'} file. Say --format csv if it is a table."
+        f"{path}: expected a data set in a known format, got {got}. Say --format csv if it is "
+        "a table; `balancekit formats` lists the others."
     )

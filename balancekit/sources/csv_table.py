@@ -5,7 +5,7 @@ import difflib
 import io
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,21 +14,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.errors import BalancekitWarning, DataError
+from balancekit.errors import BalancekitWarning, DataError, OptionError
 from balancekit.labels import UNLABELLED, Labels, Media, SampleIds, sort_class_names
 from balancekit.sources.pictures import (
     PICTURE_SUFFIXES,
     picture_check_shards,
-    picture_paths,
     readable,
 )
-from balancekit.sources.source import Check
+from balancekit.sources.source import Checks, ReadOptions, Source
 from balancekit.stats import Counts, Problem, ProblemKind, Shard
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["SUFFIXES", "CsvTable"]
+__all__ = [
+    "SUFFIXES",
+    "CsvTable",
+    "open_csv",
+    "open_jsonl",
+    "open_parquet",
+    "recognise_csv",
+    "recognise_jsonl",
+    "recognise_parquet",
+]
 
 SUFFIXES = (".csv", ".tsv")
 LABEL_NAMES = (
@@ -51,6 +59,39 @@ NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
 MISSING = "lower(trim({column})) IN ('', 'nan')"
 
 
+def recognise_csv(path: Path) -> str | None:
+    """Why a path is taken for this format, in words; None if it is not."""
+    return "by its suffix" if path.suffix.lower() in SUFFIXES else None
+
+
+def open_csv(path: Path, options: ReadOptions) -> "CsvTable":
+    """The source of a CSV or TSV file."""
+    if options.split is not None:
+        raise OptionError(f"split: expected only with a folder, got {options.split!r} with {path}")
+    assert options.label is None or isinstance(options.label, str)
+    return CsvTable(path, options.label)
+
+
+def recognise_jsonl(path: Path) -> str | None:
+    """Why a path is taken for this format, in words; None if it is not."""
+    return None
+
+
+def open_jsonl(path: Path, options: ReadOptions) -> Source:
+    """The source of JSON lines."""
+    raise DataError(f"{path}: this format cannot be read yet")
+
+
+def recognise_parquet(path: Path) -> str | None:
+    """Why a path is taken for this format, in words; None if it is not."""
+    return None
+
+
+def open_parquet(path: Path, options: ReadOptions) -> Source:
+    """The source of Parquet."""
+    raise DataError(f"{path}: this format cannot be read yet")
+
+
 class CsvTable:
     """A table with a label column.
 
@@ -62,6 +103,9 @@ class CsvTable:
         DataError: the file is empty or has no such column.
     """
 
+    format = "csv"
+    split: str | None = None
+
     def __init__(self, path: Path, label: str | None) -> None:
         self.path = path
         self.dialect = _sniff(path)
@@ -71,6 +115,10 @@ class CsvTable:
     def description(self) -> str:
         """What was taken and why, in words."""
         return f"table {readable(self.path)}, label column {self.label!r} ({self._how})"
+
+    def other_splits(self) -> Mapping[str, Source]:
+        """None."""
+        return {}
 
     @cached_property
     def picture_column(self) -> str | None:
@@ -136,13 +184,13 @@ class CsvTable:
         """One shard: DuckDB counts a file on all cores by itself."""
         return [CsvShard(self)]
 
-    def check_shards(self, check: Check) -> Iterable[Shard]:
+    def check_shards(self, checks: Checks) -> Iterable[Shard]:
         """Chunks of the pictures that a column names, where they are found."""
         if self.media != "pictures":
             return []
         with warnings.catch_warnings():  # of rows left out, which counting has told
             warnings.simplefilter("ignore", BalancekitWarning)
-            return picture_check_shards(picture_paths(self.read_labels()), check)
+            return picture_check_shards(self.read_labels(), checks)
 
 
 @dataclass(frozen=True)

@@ -6,20 +6,21 @@ path, then files by name.
 
 import os
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
-from balancekit.errors import DataError
+from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels, SampleIds
+from balancekit.sources.parts import CountedShard
 from balancekit.sources.pictures import PICTURE_SUFFIXES, picture_check_shards, readable
-from balancekit.sources.source import Check
+from balancekit.sources.source import Checks, ReadOptions, Source
 from balancekit.stats import Counts, Problem, ProblemKind, Shard
 
-__all__ = ["ImageFolder", "scan_class_folder"]
+__all__ = ["ImageFolder", "open_image_folder", "recognise", "scan_class_folder"]
 
 SPLIT_NAMES = {
     "train": "train",
@@ -50,6 +51,22 @@ class FolderScan:
             self.problems[kind] = problem if known is None else known + problem
 
 
+def recognise(path: Path) -> str | None:
+    """Why a path is taken for this format, in words; None if it is not."""
+    return "a folder" if path.is_dir() else None
+
+
+def open_image_folder(path: Path, options: ReadOptions) -> "ImageFolder":
+    """The source of a folder of class folders.
+
+    Raises:
+        OptionError: a label is named, which folders do not have.
+    """
+    if options.label is not None:
+        raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
+    return ImageFolder(path, options.split)
+
+
 class ImageFolder:
     """A folder of class folders of pictures.
 
@@ -62,9 +79,12 @@ class ImageFolder:
         DataError: no class folder with pictures is there.
     """
 
+    format = "image-folder"
+
     def __init__(self, root: Path, split: str | None = None) -> None:
         self._root = root
         self.base, self._split_note, self._other_splits = _find_split(root, split)
+        self.split = self.base.name if self._split_note else None
         self.class_folders, self._outside = _class_folders(self.base)
 
     @property
@@ -80,6 +100,10 @@ class ImageFolder:
         if not any(scan.pictures for scan in scans.values()):
             raise DataError(_no_pictures_message(self.base, scans.values()))
         return scans
+
+    def other_splits(self) -> Mapping[str, Source]:
+        """The other split folders."""
+        return {name: ImageFolder(self._root, name) for name in self._other_splits}
 
     def read_labels(self) -> Labels:
         """Labels whose ids are the paths of the pictures."""
@@ -110,21 +134,10 @@ class ImageFolder:
         for name, scan in self._scans.items():
             yield ClassFolderShard(readable(name), scan)
 
-    def check_shards(self, check: Check) -> Iterable[Shard]:
-        """Chunks of pictures to open or decode."""
-        paths = [path for scan in self._scans.values() for path in scan.pictures]
-        return picture_check_shards(paths, check)
-
-
-@dataclass(frozen=True)
-class CountedShard:
-    """A shard whose count is known already."""
-
-    counts: Counts
-
-    def count(self) -> Counts:
-        """The count."""
-        return self.counts
+    def check_shards(self, checks: Checks) -> Iterable[Shard]:
+        """Chunks of pictures to look at."""
+        named = replace(checks, split=checks.split or self.split or "")
+        return picture_check_shards(self.read_labels(), named)
 
 
 @dataclass(frozen=True)

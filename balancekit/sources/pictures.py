@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from balancekit.errors import DataError, OptionError
-from balancekit.labels import Labels
-from balancekit.sources.source import Check
+from balancekit.labels import UNLABELLED, Labels
+from balancekit.sources.source import Checks
 from balancekit.stats import Counts, Problem
 
 __all__ = [
@@ -21,7 +21,6 @@ __all__ = [
     "PictureDataset",
     "load_picture",
     "picture_check_shards",
-    "picture_paths",
 ]
 
 PICTURE_SUFFIXES = (
@@ -93,7 +92,7 @@ def readable(path: str | os.PathLike[str]) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def picture_problem(path: str, check: Check) -> str | None:
+def picture_problem(path: str, check: Literal["header", "decode"]) -> str | None:
     """What is wrong with a picture file, in words; None if nothing is.
 
     Args:
@@ -125,22 +124,26 @@ def _refuse_bomb(file: Image.Image) -> None:
 
 @dataclass(frozen=True)
 class PictureCheckShard:
-    """Pictures to open or decode; they are not counted as samples again."""
+    """Pictures to look at; they are not counted as samples again.
+
+    Attributes:
+        paths: of the pictures.
+        classes: the names of the classes that each carries.
+        checks: what to look at.
+    """
 
     paths: Sequence[str]
-    check: Check
+    classes: Sequence[tuple[str, ...]]
+    checks: Checks
 
     def count(self) -> Counts:
         """How many were checked, and which cannot be used."""
-        problems = ((path, picture_problem(path, self.check)) for path in self.paths)
+        assert self.checks.verify != "none"
+        problems = ((path, picture_problem(path, self.checks.verify)) for path in self.paths)
         bad = [f"{readable(path)} ({why})" for path, why in problems if why]
         return Counts(
             n_checked=len(self.paths),
-            problems={
-                "picture-unreadable": Problem(count=len(bad), examples=tuple(sorted(bad)[:5]))
-            }
-            if bad
-            else {},
+            problems={"picture-unreadable": Problem.of(bad)} if bad else {},
         )
 
 
@@ -148,18 +151,26 @@ CHECK_CHUNK = 128
 """Pictures checked by one shard: small enough for a progress bar, large enough to be cheap."""
 
 
-def picture_check_shards(paths: Sequence[str], check: Check) -> Iterator[PictureCheckShard]:
-    """Chunks of pictures to open or decode."""
-    for start in range(0, len(paths), CHECK_CHUNK):
-        yield PictureCheckShard(paths[start : start + CHECK_CHUNK], check)
-
-
-def picture_paths(labels: Labels) -> Sequence[str]:
-    """The ids of labels as paths of pictures; none if the first is not found."""
+def picture_check_shards(labels: Labels, checks: Checks) -> Iterator[PictureCheckShard]:
+    """Chunks of the pictures that the ids of labels name; none if the first is not found."""
     if labels.media != "pictures" or labels.sample_ids is None:
-        return []
-    first = next(filter(None, labels.sample_ids), "")
-    return labels.sample_ids if Path(first).is_file() else []
+        return
+    if not Path(next(filter(None, labels.sample_ids), "")).is_file():
+        return
+    for start in range(0, labels.n_samples, CHECK_CHUNK):
+        part = range(start, min(labels.n_samples, start + CHECK_CHUNK))
+        yield PictureCheckShard(
+            [labels.sample_ids[i] for i in part], [_classes_of(labels, i) for i in part], checks
+        )
+
+
+def _classes_of(labels: Labels, sample: int) -> tuple[str, ...]:
+    """Names of the classes of one sample, each once."""
+    if labels.offsets is None:
+        ids = labels.class_ids[sample : sample + 1]
+    else:
+        ids = np.unique(labels.class_ids[labels.offsets[sample] : labels.offsets[sample + 1]])
+    return tuple(labels.class_names[i] for i in ids if i != UNLABELLED)
 
 
 class PictureDataset:

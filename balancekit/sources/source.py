@@ -1,23 +1,98 @@
 """What every format offers: labels, shards to count, and chunks of content to check."""
 
-from collections.abc import Iterable
-from typing import Literal, Protocol
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, Protocol, get_args
 
-from balancekit.labels import Labels
+from balancekit.errors import OptionError
+from balancekit.labels import Labels, Task
 from balancekit.stats import Shard
 
-__all__ = ["Check", "Source"]
+__all__ = ["TASKS", "Checks", "Format", "ReadOptions", "Source"]
 
-Check = Literal["header", "decode"]
-"""How closely content is checked: that it opens, or that all of it decodes."""
+Format = Literal[
+    "arff",
+    "coco",
+    "csv",
+    "datumaro",
+    "huggingface",
+    "image-folder",
+    "jsonl",
+    "masks",
+    "npz",
+    "parquet",
+    "text",
+    "voc",
+    "webdataset",
+    "yolo",
+]
+TASKS = get_args(Task)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadOptions:
+    """How to read data where it should not be told from them.
+
+    Args:
+        task: what the labels are for; None tells it from the data.
+        label: name of the label column of a table, or several for one-hot or multi-label.
+        label_delimiter: what stands between the labels of a cell that holds several.
+        split: which split to read; None takes the training split, or the only one.
+        header: whether the first line of a table names its columns; None looks at it.
+        void_index: value of mask pixels that belong to no class; None takes 255.
+        iterate: read samples of a data set whose labels cannot be had otherwise.
+    """
+
+    task: Task | None = None
+    label: str | tuple[str, ...] | None = None
+    label_delimiter: str | None = None
+    split: str | None = None
+    header: bool | None = None
+    void_index: int | None = None
+    iterate: bool = True
+
+    def __post_init__(self) -> None:
+        if self.task is not None and self.task not in TASKS:
+            raise OptionError(f"task: expected one of {', '.join(TASKS)}, got {self.task!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checks:
+    """What to look at in the content of the samples, beyond their labels.
+
+    Args:
+        verify: "header" opens each picture, "decode" decodes all of it.
+        duplicates: fingerprints of the content are kept.
+        quality: blur, noise, brightness, size and aspect of each picture are measured.
+        split: name by which sightings of duplicates tell where a sample lies.
+    """
+
+    verify: Literal["none", "header", "decode"] = "none"
+    duplicates: bool = False
+    quality: bool = False
+    split: str = ""
+
+    def __bool__(self) -> bool:
+        return self.verify != "none" or self.duplicates or self.quality
 
 
 class Source(Protocol):
     """A data set in one format, found but not yet read."""
 
     @property
+    def format(self) -> str:
+        """One of `Format`, or "memory"."""
+
+    @property
     def description(self) -> str:
         """What was taken and why, in words."""
+
+    @property
+    def split(self) -> str | None:
+        """The split that this is, if the data have splits."""
+
+    def other_splits(self) -> Mapping[str, "Source"]:
+        """The other splits of the data, each a source of its own, by name."""
 
     def read_labels(self) -> Labels:
         """Labels in the order of the samples."""
@@ -28,5 +103,5 @@ class Source(Protocol):
     def shards(self) -> Iterable[Shard]:
         """Parts that can be counted alone; together they are the whole data set."""
 
-    def check_shards(self, check: Check) -> Iterable[Shard]:
+    def check_shards(self, checks: Checks) -> Iterable[Shard]:
         """Parts whose content can be checked alone; empty where there is none to check."""

@@ -48,7 +48,7 @@ def any_labels(draw):
         class_names=tuple(names),
         offsets=np.cumsum([0, *lengths]) if several else None,
         sizes=some(st.floats(0, 1e6), n_entries),
-        values=some(st.floats(), n_samples),
+        values=None if several else some(st.floats(), n_samples),
         sample_ids=some(file_names, n_samples),
         media=draw(st.sampled_from(["pictures", "rows", "unknown"])),
     )

@@ -316,7 +316,6 @@ REFUSED = {
         ConcatDataset([Unloadable(2, targets=["a", "b"]), Unloadable(2, targets=["b", "c"])]),
         "parts with the same classes",
     ),
-    "multi-label parts": (ConcatDataset([MULTILABEL]), "got multi-label parts"),
     "features alone": (TensorDataset(torch.rand(4, 3)), "TensorDataset: expected labels as the"),
     "features of 0 and 1 alone": (TensorDataset(torch.eye(3)), "got 1 tensor. Pass the labels"),
     "a part of features alone": (Subset(TensorDataset(torch.eye(3)), [0]), "got 1 tensor"),

@@ -1,134 +1,33 @@
-"""Counts of a labelled set, which merge, and Stats, the measures made of them."""
+"""Stats: every measure of a labelled set, and the issues found in it."""
 
 import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from statistics import NormalDist
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import DataError
-from balancekit.labels import UNLABELLED, Labels, Media, Task
+from balancekit.labels import Media, Task
+from balancekit.stats.counts import Severity, Unit
+from balancekit.stats.measures import (
+    Balance,
+    ClassTable,
+    Duplicates,
+    MultiLabel,
+    Quality,
+    Regression,
+    SplitStats,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "Balance",
-    "Counts",
-    "Issue",
-    "Problem",
-    "ProblemKind",
-    "Severity",
-    "Shard",
-    "Stats",
-    "fingerprint_of",
-    "shot_groups",
-    "wilson_interval",
-]
-
-N_EXAMPLES = 5
-"""Examples kept for each kind of problem; their number is always counted in full."""
-
-Severity = Literal["error", "warning", "info"]
-
-ProblemKind = Literal[
-    "encoding-guessed",
-    "file-not-picture",
-    "folder-unreadable",
-    "header-looks-like-data",
-    "hidden-file",
-    "link-loop",
-    "mask-beside-picture",
-    "other-split",
-    "picture-outside-class",
-    "picture-unreadable",
-    "row-malformed",
-]
-"""What a source can meet; `analysis/issues.py` says what each means to the user."""
-
-
-class Problem(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How often one kind of thing was wrong in a shard, with a few examples."""
-
-    count: int
-    examples: tuple[str, ...] = ()
-
-    def __add__(self, other: "Problem") -> "Problem":
-        """Both together; the examples kept do not depend on the order of merging."""
-        return Problem(
-            count=self.count + other.count,
-            examples=tuple(sorted({*self.examples, *other.examples})[:N_EXAMPLES]),
-        )
-
-
-class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The partial count of a shard: `a + b` merges, in any order, with the same total.
-
-    Attributes:
-        samples_per_class: samples that carry each class, by name; 0 for a declared class.
-        n_samples: samples, those without a label included.
-        n_unlabelled: samples whose label is missing.
-        n_checked: samples whose content was looked at, not only their label.
-        task: the task that the shape of the labels implies.
-        media: what a sample is.
-        problems: what was wrong or left out, by its kind.
-    """
-
-    samples_per_class: dict[str, int] = {}
-    n_samples: int = 0
-    n_unlabelled: int = 0
-    n_checked: int = 0
-    task: Task = "classification"
-    media: Media = "unknown"
-    problems: dict[ProblemKind, Problem] = {}
-
-    def __add__(self, other: "Counts") -> "Counts":
-        """The count of both shards together."""
-        multilabel = "multilabel" in (self.task, other.task)
-        return Counts(
-            samples_per_class=_merge(self.samples_per_class, other.samples_per_class),
-            n_samples=self.n_samples + other.n_samples,
-            n_unlabelled=self.n_unlabelled + other.n_unlabelled,
-            n_checked=self.n_checked + other.n_checked,
-            task="multilabel" if multilabel else "classification",
-            media=max(self.media, other.media, key=("unknown", "rows", "pictures").index),
-            problems=_merge(self.problems, other.problems),
-        )
-
-    @classmethod
-    def from_labels(cls, labels: Labels) -> "Counts":
-        """The count of a set whose labels are in memory."""
-        per_class = labels.class_counts().tolist()
-        if labels.offsets is None:
-            n_unlabelled = int(np.count_nonzero(labels.class_ids == UNLABELLED))
-        else:
-            n_unlabelled = int(np.count_nonzero(np.diff(labels.offsets) == 0))
-        return cls(
-            samples_per_class=dict(zip(labels.class_names, per_class, strict=True)),
-            n_samples=labels.n_samples,
-            n_unlabelled=n_unlabelled,
-            task=labels.task,
-            media=labels.media,
-        )
-
-
-def _merge(one: dict[Any, Any], other: dict[Any, Any]) -> dict[Any, Any]:
-    merged = dict(one)
-    for key, value in other.items():
-        merged[key] = merged[key] + value if key in merged else value
-    return merged
-
-
-class Shard(Protocol):
-    """A part of a data set that can be counted alone; it must survive pickling."""
-
-    def count(self) -> Counts:
-        """The partial count of this part."""
+__all__ = ["Issue", "Stats", "fingerprint_of", "shot_groups", "wilson_interval"]
 
 
 class Issue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -142,46 +41,44 @@ class Issue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     examples: tuple[str, ...] = ()
 
 
-class Balance(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The headline measures of imbalance; formulas stand in `analysis/balance.py`.
-
-    None stands where a measure is not defined: all but the class numbers for a set
-    without labels, and normalised entropy for a single class.
-    """
-
-    n_classes: int
-    n_empty_classes: int
-    n_many: int
-    n_medium: int
-    n_few: int
-    imbalance_ratio: float | None
-    entropy_normalised: float | None
-    effective_classes_entropy: float | None
-    effective_classes_simpson: float | None
-    gini: float | None
-
-
 class Stats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every measure of a labelled set, and the issues found in it.
 
     Attributes:
-        source: what was read, in words.
+        source: what was read, and why so, in words.
+        format: in which the data were found.
+        split: the split that was measured, if the data have splits.
+        unit: what `class_counts` counts; `per_class` has the other counts.
+        n_void_pixels: pixels of masks that belong to no class.
         class_names: in the order of the class ids.
-        class_counts: samples of each class, in the same order.
+        class_counts: of each class in the task's own unit, in the same order.
         fingerprint: of task, class names and counts; a plan carries it.
+        balance: how unequal `class_counts` are.
+        per_class: everything known of each class, in columns.
+        splits: the other splits beside the one that was measured.
     """
 
     schema: Literal["balancekit.analysis/1"] = "balancekit.analysis/1"
     source: str
+    format: str = "memory"
     task: Task
     media: Media
+    split: str | None = None
+    unit: Unit = "samples"
     n_samples: int
     n_unlabelled: int
     n_checked: int
+    n_void_pixels: int = 0
     class_names: tuple[str, ...]
     class_counts: tuple[int, ...]
     fingerprint: str
     balance: Balance
+    per_class: ClassTable = ClassTable()
+    multilabel: MultiLabel | None = None
+    regression: Regression | None = None
+    splits: tuple[SplitStats, ...] = ()
+    duplicates: Duplicates | None = None
+    quality: Quality | None = None
     issues: tuple[Issue, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,0 +1,18 @@
+"""COCO and LVIS annotations: instances, key points, panoptic."""
+
+from pathlib import Path
+
+from balancekit.errors import DataError
+from balancekit.sources.source import ReadOptions, Source
+
+__all__ = ["open_coco", "recognise"]
+
+
+def recognise(path: Path) -> str | None:
+    """Why a path is taken for this format, in words; None if it is not."""
+    return None
+
+
+def open_coco(path: Path, options: ReadOptions) -> Source:
+    """The source of a path."""
+    raise DataError(f"{path}: this format cannot be read yet")

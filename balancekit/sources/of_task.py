@@ -1,0 +1,132 @@
+"""A source read for the task that the user names, where its labels allow it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+
+from balancekit.errors import DataError
+from balancekit.labels import Labels, Task
+from balancekit.sources.source import Checks, Source
+from balancekit.stats import Counts, Shard
+
+__all__ = ["SourceOfTask", "labels_of_task"]
+
+
+@dataclass(frozen=True)
+class SourceOfTask:
+    """A source whose labels are those of a task.
+
+    What is counted in instances can be read as multi-label data: which classes each sample
+    shows. One class a sample can be read as a set of one. All else must be so already.
+    """
+
+    source: Source
+    task: Task
+
+    @property
+    def format(self) -> str:
+        """That of the data."""
+        return self.source.format
+
+    @property
+    def description(self) -> str:
+        """What was taken and why, in words."""
+        return self.source.description
+
+    @property
+    def split(self) -> str | None:
+        """The split that this is, if the data have splits."""
+        return self.source.split
+
+    def other_splits(self) -> Mapping[str, Source]:
+        """The other splits, for the same task."""
+        return {
+            name: SourceOfTask(source, self.task)
+            for name, source in self.source.other_splits().items()
+        }
+
+    def read_labels(self) -> Labels:
+        """Labels in the order of the samples."""
+        return labels_of_task(self.source.read_labels(), self.task)
+
+    def order_classes(self, names: set[str]) -> tuple[str, ...]:
+        """The classes that were counted, in the order of their ids."""
+        return self.source.order_classes(names)
+
+    def shards(self) -> Iterable[Shard]:
+        """The shards of the source, counted for the task."""
+        return (_ShardOfTask(shard, self.task) for shard in self.source.shards())
+
+    def check_shards(self, checks: Checks) -> Iterable[Shard]:
+        """The check shards of the source."""
+        return self.source.check_shards(checks)
+
+
+@dataclass(frozen=True)
+class _ShardOfTask:
+    shard: Shard
+    task: Task
+
+    def count(self) -> Counts:
+        counts = self.shard.count()
+        if counts.task == self.task or not counts.n_samples:
+            return msgspec.structs.replace(counts, task=self.task)
+        _refuse_unless_sets(counts.task, self.task)
+        sets = counts.label_sets
+        if counts.task == "classification":
+            sets = {(name,): n for name, n in counts.samples_per_class.items() if n}
+            if counts.n_unlabelled:
+                sets[()] = counts.n_unlabelled
+        return msgspec.structs.replace(
+            counts,
+            task=self.task,
+            label_sets=sets,
+            instances_per_class={},
+            pixels_per_class={},
+            sizes_per_class={},
+        )
+
+
+def labels_of_task(labels: Labels, task: Task | None) -> Labels:
+    """Labels for a task; None keeps their own.
+
+    Raises:
+        DataError: the labels are for another task.
+    """
+    if task in (None, labels.task):
+        return labels
+    assert task is not None
+    if task == "regression" and labels.task == "classification":
+        return _as_values(labels)
+    _refuse_unless_sets(labels.task, task)
+    if labels.offsets is None:
+        return labels.as_multilabel()
+    sample_of = np.repeat(np.arange(labels.n_samples), np.diff(labels.offsets))
+    _, first = np.unique(sample_of * max(1, labels.n_classes) + labels.class_ids, return_index=True)
+    return replace(
+        labels,
+        class_ids=labels.class_ids[first],
+        offsets=np.searchsorted(sample_of[first], np.arange(labels.n_samples + 1)),
+        sizes=None,
+        task="multilabel",
+    )
+
+
+def _refuse_unless_sets(found: Task, wanted: Task) -> None:
+    if wanted != "multilabel" or found == "regression":
+        raise DataError(f"task: expected {wanted} data, got {found} data")
+
+
+def _as_values(labels: Labels) -> Labels:
+    """Numbers that were taken for class ids, as values."""
+    try:
+        numbers = np.array([*map(float, labels.class_names), np.nan])
+    except ValueError:
+        raise DataError(
+            f"task: expected numbers for a regression, got labels such as {labels.class_names[:3]}"
+        ) from None
+    return Labels.from_values(
+        numbers[labels.class_ids], sample_ids=labels.sample_ids, media=labels.media
+    )

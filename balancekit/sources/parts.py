@@ -1,0 +1,154 @@
+"""A source made of parts that each read as labels: most formats of annotations are.
+
+A format gives its parts and says what it is; labels, shards and checks follow from them,
+so that counting and reading cannot differ.
+"""
+
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import add
+from typing import Any, Protocol
+
+from balancekit.errors import BalancekitWarning, DataError
+from balancekit.labels import Labels, concatenate_labels, sort_class_names
+from balancekit.sources.pictures import picture_check_shards
+from balancekit.sources.source import Checks, Format, Source
+from balancekit.stats import Counts, Problem, ProblemKind, Shard
+
+__all__ = ["Part", "PartsSource", "Reading"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """What a part gave.
+
+    Attributes:
+        labels: of its samples; None where it holds none.
+        problems: what was met on the way, and is missing from the labels.
+        n_void_pixels: pixels of masks that belong to no class.
+    """
+
+    labels: Labels | None
+    problems: Mapping[ProblemKind, Problem] = field(default_factory=dict)
+    n_void_pixels: int = 0
+
+
+class Part(Protocol):
+    """A file or folder of a data set, or a range of them; it must survive pickling."""
+
+    def read(self) -> Reading:
+        """Its labels, with classes by name, and its problems; nothing wrong in it raises."""
+
+
+@dataclass(frozen=True)
+class _PartShard:
+    part: Part
+
+    def count(self) -> Counts:
+        reading = self.part.read()
+        counts = Counts() if reading.labels is None else Counts.from_labels(reading.labels)
+        return counts + Counts(problems=dict(reading.problems), n_void_pixels=reading.n_void_pixels)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartsSource:
+    """A source of parts.
+
+    Args:
+        format: of the data.
+        description: what was taken and why, in words.
+        parts: the parts, in the order of their samples.
+        class_names: the classes that the data declare, in their order; those met besides
+            come behind them, by name. None if the data declare none.
+        split: the split that this is, if there are any.
+        splits: the other splits, by name.
+        n_read_ahead: parts a shard takes, where parts are small.
+    """
+
+    format: Format
+    description: str
+    parts: Sequence[Part]
+    class_names: tuple[str, ...] | None = None
+    split: str | None = None
+    splits: Mapping[str, Source] = field(default_factory=dict)
+
+    def other_splits(self) -> Mapping[str, Source]:
+        """The other splits of the data."""
+        return self.splits
+
+    def read_labels(self) -> Labels:
+        """Labels of all parts.
+
+        Raises:
+            DataError: no part holds a sample.
+        """
+        readings = [part.read() for part in self.parts]
+        found = [reading.labels for reading in readings if reading.labels is not None]
+        _tell_problems(self.description, readings)
+        if not found:
+            raise DataError(f"{self.description}: expected at least one sample, got none")
+        names = self.order_classes({name for labels in found for name in labels.class_names})
+        return concatenate_labels(found, names)
+
+    def order_classes(self, names: set[str]) -> tuple[str, ...]:
+        """Declared classes in their order, then the others by name."""
+        declared = self.class_names or ()
+        return declared + sort_class_names(names - set(declared))
+
+    def shards(self) -> Iterable[Shard]:
+        """One shard a part, and one for the declared classes."""
+        yield CountedShard(Counts(samples_per_class=dict.fromkeys(self.class_names or (), 0)))
+        yield from map(_PartShard, self.parts)
+
+    def check_shards(self, checks: Checks) -> Iterable[Shard]:
+        """Chunks of the pictures that the ids name, where they are found."""
+        with warnings.catch_warnings():  # of problems that counting has told already
+            warnings.simplefilter("ignore", BalancekitWarning)
+            labels = self.read_labels()
+        return picture_check_shards(labels, replace(checks, split=checks.split or self.split or ""))
+
+
+@dataclass(frozen=True)
+class CountedShard:
+    """A shard whose count is known already."""
+
+    counts: Counts
+
+    def count(self) -> Counts:
+        """The count."""
+        return self.counts
+
+
+SERIOUS: frozenset[ProblemKind] = frozenset(
+    {
+        "annotation-malformed",
+        "annotation-without-class",
+        "class-out-of-range",
+        "file-unreadable",
+        "label-not-a-number",
+        "mask-unreadable",
+        "path-outside",
+        "row-malformed",
+    }
+)
+"""Problems that `read` warns of: something is missing from the labels that it gives."""
+
+
+def _tell_problems(description: str, readings: Iterable[Reading]) -> None:
+    total: dict[ProblemKind, Problem] = {}
+    for reading in readings:
+        for kind, problem in reading.problems.items():
+            total[kind] = reduce(add, [total[kind], problem]) if kind in total else problem
+    told: list[Any] = [
+        f"{problem.count} × {kind.replace('-', ' ')} (such as {problem.examples[0]})"
+        for kind, problem in sorted(total.items())
+        if kind in SERIOUS and problem.examples
+    ]
+    if told:
+        warnings.warn(
+            f"{description}: left out: {'; '.join(told)}. `balancekit analyze` lists them.",
+            BalancekitWarning,
+            stacklevel=4,
+        )

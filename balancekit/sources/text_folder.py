@@ -1,0 +1,18 @@
+"""Text: a file a class, or a folder a class."""
+
+from pathlib import Path
+
+from balancekit.errors import DataError
+from balancekit.sources.source import ReadOptions, Source
+
+__all__ = ["open_text", "recognise"]
+
+
+def recognise(path: Path) -> str | None:
+    """Why a path is taken for this format, in words; None if it is not."""
+    return None
+
+
+def open_text(path: Path, options: ReadOptions) -> Source:
+    """The source of a path."""
+    raise DataError(f"{path}: this format cannot be read yet")

@@ -1,0 +1,53 @@
+"""Counts of a labelled set, which merge, and Stats, the measures made of them."""
+
+from balancekit.stats.counts import (
+    SIZE_BINS_PX,
+    Counts,
+    Problem,
+    ProblemKind,
+    Severity,
+    Shard,
+    Sighting,
+    Unit,
+)
+from balancekit.stats.measures import (
+    Balance,
+    ClassPair,
+    ClassTable,
+    DuplicateGroup,
+    Duplicates,
+    MultiLabel,
+    Quality,
+    QualityMeasure,
+    Regression,
+    Shortcut,
+    SplitStats,
+)
+from balancekit.stats.stats import Issue, Stats, fingerprint_of, shot_groups, wilson_interval
+
+__all__ = [
+    "SIZE_BINS_PX",
+    "Balance",
+    "ClassPair",
+    "ClassTable",
+    "Counts",
+    "DuplicateGroup",
+    "Duplicates",
+    "Issue",
+    "MultiLabel",
+    "Problem",
+    "ProblemKind",
+    "Quality",
+    "QualityMeasure",
+    "Regression",
+    "Severity",
+    "Shard",
+    "Shortcut",
+    "Sighting",
+    "SplitStats",
+    "Stats",
+    "Unit",
+    "fingerprint_of",
+    "shot_groups",
+    "wilson_interval",
+]
