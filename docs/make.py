@@ -2,6 +2,7 @@
 
 - reference/commands.md, from the commands' own help
 - reference/issues.md, from the table of issue kinds
+- reference/gates.md, from the measures that --fail-on knows
 - pictures/analyze.svg, what `balancekit analyze` prints of the digits of `balancekit demo`
 """
 
@@ -13,9 +14,11 @@ from pathlib import Path
 from rich.console import Console
 
 from balancekit import analyze
-from balancekit.analysis import ISSUE_KINDS
+from balancekit.analysis import ISSUE_KINDS, IssueKind
 from balancekit.cli import app
 from balancekit.cli.demo import write_digits
+from balancekit.cli.diff import MEASURES as DIFF_MEASURES
+from balancekit.cli.measures import MEASURES, MISSING
 from balancekit.report import show_stats
 
 DOCS = Path(__file__).parent
@@ -46,9 +49,9 @@ def commands_page() -> str:
 
 def issues_page() -> str:
     """Every kind of issue in one table."""
+    kinds = sorted(ISSUE_KINDS.items())
     rows = [
-        f"| {code} | {kind.severity} | {kind.title} | {kind.what_to_do} |"
-        for code, kind in sorted(ISSUE_KINDS.items())
+        f"| {code} | {kind.severity} | {kind.title} | {kind.what_to_do} |" for code, kind in kinds
     ]
     return "\n".join(
         [
@@ -56,12 +59,53 @@ def issues_page() -> str:
             "# Issues",
             "",
             "`error` stops or spoils training, `warning` limits it, `info` is only said. "
-            "`balancekit analyze --strict` exits with 3 if files or rows had to be skipped "
-            "(BK201 to BK203).",
+            "`balancekit analyze --strict` exits with 3 if files, rows or annotations had to be "
+            "skipped: if there is an error among BK2xx. `balancekit explain CODE` shows what "
+            "stands below.",
             "",
             "| code | severity | what is so | what to do |",
             "|---|---|---|---|",
             *rows,
+            *(line for code, kind in kinds for line in _explained(code, kind)),
+            "",
+        ]
+    )
+
+
+def _explained(code: str, kind: IssueKind) -> list[str]:
+    """The section of a kind of issue."""
+    return ["", f"## {code}: {kind.title}", "", kind.explanation] if kind.explanation else []
+
+
+def gates_page() -> str:
+    """The measures that --fail-on compares, of analyze and of diff."""
+    return "\n".join(
+        [
+            "<!-- Written by docs/make.py from balancekit/cli/measures.py and diff.py. -->",
+            "# Gates: what --fail-on can compare",
+            "",
+            "A gate is a condition that must not hold, such as `ir > 100 or not (few == 0)`: "
+            "comparisons of a measure with a number by `>`, `>=`, `<`, `<=`, `==` or `!=`, joined "
+            "by `and`, `or`, `not` and brackets. Where it holds, the exit code is 1 and the reason "
+            "stands on stderr. Where it depends on a measure that was not made, the exit code is "
+            "2: an answer that nobody looked for is not a pass.",
+            "",
+            "## analyze",
+            "",
+            "Codes of issues, such as `BK201`, are how often they were found.",
+            "",
+            "| measure | what it is | known |",
+            "|---|---|---|",
+            *(
+                f"| `{name}` | {what} | {MISSING.get(name, 'always').removeprefix('it ')} |"
+                for name, (what, _) in MEASURES.items()
+            ),
+            "",
+            "## diff",
+            "",
+            "| measure | what it is |",
+            "|---|---|",
+            *(f"| `{name}` | {what} |" for name, (what, _) in DIFF_MEASURES.items()),
             "",
         ]
     )
@@ -79,4 +123,5 @@ def analyze_picture() -> str:
 if __name__ == "__main__":
     (DOCS / "reference" / "commands.md").write_text(commands_page())
     (DOCS / "reference" / "issues.md").write_text(issues_page())
+    (DOCS / "reference" / "gates.md").write_text(gates_page())
     (DOCS / "pictures" / "analyze.svg").write_text(analyze_picture())

@@ -1,7 +1,10 @@
 """Every Python block of README and docs runs, in order, a page at a time."""
 
+import os
 import re
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,8 @@ import balancekit
 
 ROOT = Path(balancekit.__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+CODE = re.compile(r"# exit code (\d)")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
@@ -47,6 +52,51 @@ def test_examples_run(page, tmp_path, monkeypatch, capsys):
         exec(compile(block, relative(page), "exec"), names)
 
 
+@pytest.fixture(scope="module")
+def data_sets(tmp_path_factory):
+    """What the commands of the how-to pages read: `data/`, `labels.csv` and two analyses."""
+    home = tmp_path_factory.mktemp("howto")
+    picture_folder(home)
+    (home / "labels.csv").write_text("file,species\n" + "a,cat\n" * 60 + "b,dog\n" * 12)
+    for name, picture in (("before", None), ("after", home / "data" / "cat" / "59.jpg")):
+        if picture is not None:
+            picture.unlink()
+        (home / f"{name}.json").write_bytes(balancekit.analyze(str(home / "data")).to_json())
+    return home
+
+
+def commands_of(page: Path) -> list[tuple[str, int]]:
+    """The commands of a page's console blocks, and the exit codes that they should have."""
+    lines = [line for block in CONSOLE.findall(page.read_text()) for line in block.splitlines()]
+    ours = [line for line in lines if "balancekit " in line and not line.startswith("#")]
+    return [(line, int((CODE.search(line) or ["", "0"])[1])) for line in ours]
+
+
+COMMANDS = [
+    (page, line, code)
+    for page in PAGES
+    if page.parent.name == "how-to"
+    for line, code in commands_of(page)
+]
+
+
+@pytest.mark.parametrize(
+    ("page", "line", "code"), COMMANDS, ids=[f"{page.stem}: {line}" for page, line, _ in COMMANDS]
+)
+def test_commands_of_how_to_pages_run(page, line, code, data_sets):
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    result = subprocess.run(
+        ["bash", "-c", line],
+        cwd=data_sets,
+        env=os.environ | {"PATH": path, "HOME": str(data_sets)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == code, result.stderr
+    assert "Traceback" not in result.stderr
+
+
 @pytest.mark.parametrize("page", PAGES, ids=relative)
 def test_links_lead_somewhere(page):
     missing = [link for link in LINK.findall(page.read_text()) if not (page.parent / link).exists()]
@@ -61,7 +111,7 @@ def test_readme_holds_one_short_example_and_the_two_commands():
     assert "pip install -c constraints.txt -e '.[test]' && pytest\n" in text
 
 
-@pytest.mark.parametrize("name", ["commands", "issues"])
+@pytest.mark.parametrize("name", ["commands", "gates", "issues"])
 def test_generated_pages_are_up_to_date(name):
     make = runpy.run_path(str(ROOT / "docs" / "make.py"))
     page = (ROOT / "docs" / "reference" / f"{name}.md").read_text()

@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import math
 import pickle
+from typing import get_args
 
 import hypothesis.strategies as st
 import msgspec
@@ -11,63 +13,124 @@ import pytest
 from hypothesis import given, settings
 
 from balancekit import Counts, DataError, Labels, Stats, analyze
-from balancekit.analysis import stats_from_counts
+from balancekit.analysis import compare_stats, stats_from_counts
 from balancekit.engines import merge_results
-from balancekit.stats import Problem, fingerprint_of, shot_groups, wilson_interval
+from balancekit.labels import Bins, Task
+from balancekit.stats import Drift, Problem, Sighting, fingerprint_of, shot_groups, wilson_interval
+from balancekit.stats.quality_bins import QUALITY_MEASURES
 
 KINDS = ["picture-unreadable", "hidden-file", "row-malformed"]
+NAMES = ("a", "b", "c", "d", "é")
+TASKS = get_args(Task)
 
 
 @st.composite
-def shards(draw):
-    """What shards of one data set give: counts whose examples are the first few by name."""
-    by_class = draw(st.dictionaries(st.sampled_from("abcdé"), st.integers(0, 99), max_size=4))
-    n_unlabelled = draw(st.integers(0, 5))
+def labelled(draw, task, n):
+    """The labels of n samples, whatever the task."""
+    sets = draw(st.lists(st.lists(st.integers(0, 4), max_size=4), min_size=n, max_size=n))
+    if task == "multilabel":
+        sets = [sorted(set(given)) for given in sets]
+    flat = list(itertools.chain(*sets))
+    if task == "classification":
+        return Labels(class_ids=[given[0] if given else -1 for given in sets], class_names=NAMES)
+    if task == "regression":
+        values = [float("nan") if not given else given[0] + 0.25 * len(given) for given in sets]
+        bins = Bins.over(-1.0, 7.0, whole=False)  # of the whole, which a shard is told
+        return Labels(class_ids=bins.ids(values), class_names=bins.names, values=values)
+    sizes = draw(st.lists(st.integers(1, 20_000), min_size=len(flat), max_size=len(flat)))
+    return Labels(
+        class_ids=flat,
+        class_names=NAMES,
+        offsets=np.concatenate([[0], np.cumsum([len(given) for given in sets])]).astype(int),
+        sizes=None if task == "multilabel" else sizes,
+        task=task,
+    )
+
+
+@st.composite
+def shards(draw, tasks=TASKS):
+    """What a shard of a data set gives: counts of its labels, its problems and its contents."""
+    task = draw(st.sampled_from(tasks))
+    split = draw(st.sampled_from(["train", "val"]))
+    labels = draw(labelled(task, draw(st.integers(0, 6))))
     problems = {}
     for kind in draw(st.sets(st.sampled_from(KINDS))):
         paths = draw(st.sets(st.sampled_from([f"{i}.jpg" for i in range(12)]), min_size=1))
         problems[kind] = Problem(count=len(paths), examples=tuple(sorted(paths)[:5]))
-    return Counts(
-        samples_per_class=by_class,
-        n_samples=sum(by_class.values()) + n_unlabelled,
-        n_unlabelled=n_unlabelled,
+    sightings, quality = {}, {}
+    for name in draw(st.lists(st.sampled_from(NAMES), max_size=4)):
+        sighting = Sighting(split, name, f"{draw(st.integers(0, 9))}.jpg")
+        number = draw(st.sampled_from([0, 0xFFFF0000, 0xFFFF0001, 0xF0F0F0F0F0F0F0F0]))
+        for key in (f"exact:{draw(st.integers(0, 3))}", f"near:{number:016x}"):
+            sightings[key] = tuple(sorted((*sightings.get(key, ()), sighting)))
+        for measure in QUALITY_MEASURES:
+            tally = quality.setdefault(name, {}).setdefault(measure, {})
+            number = draw(st.integers(0, 100))
+            tally[number] = tally.get(number, 0) + draw(st.integers(1, 50))
+    return Counts.from_labels(labels) + Counts(
         n_checked=draw(st.integers(0, 9)),
-        task=draw(st.sampled_from(["classification", "multilabel"])),
+        n_void_pixels=draw(st.integers(0, 9)) if task == "segmentation" else 0,
+        task=task,
         media=draw(st.sampled_from(["pictures", "rows", "unknown"])),
         problems=problems,
+        quality=quality,
+        sightings=sightings,
     )
 
 
-def stats_bytes(counts):
-    return stats_from_counts(counts, "a test", tuple(sorted(counts.samples_per_class))).to_json()
+def floats_in(value):
+    """Every number with a fraction in nested lists and dictionaries."""
+    if isinstance(value, float):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from floats_in(part)
 
 
-def encoded(counts):
-    return msgspec.json.encode(counts, order="deterministic")
+def stats_bytes(counts, **others):
+    names = tuple(sorted(counts.samples_per_class))
+    return stats_from_counts(counts, "a test", names, split="train", other_splits=others).to_json()
 
 
 # --- the merge law ------------------------------------------------------------------------------
 
 
-@given(parts=st.lists(shards(), min_size=1, max_size=6), data=st.data())
-def test_counts_merge_to_the_same_bytes_in_any_order_and_grouping(parts, data):
+@given(data=st.data(), task=st.sampled_from(TASKS))
+@settings(deadline=None)
+def test_counts_merge_to_the_same_bytes_in_any_order_and_grouping(data, task):
+    parts = data.draw(st.lists(shards([task]), min_size=1, max_size=5))
     whole = merge_results(parts, Counts())
     order = data.draw(st.permutations(parts))
     cut = data.draw(st.integers(0, len(parts)))
     regrouped = merge_results(order[:cut], Counts()) + merge_results(order[cut:], Counts())
-    assert encoded(regrouped) == encoded(whole)
+    assert regrouped == whole
     assert stats_bytes(regrouped) == stats_bytes(whole)
+    other = parts[0] + parts[-1]
+    assert stats_bytes(regrouped, val=other) == stats_bytes(whole, val=parts[-1] + parts[0])
+
+
+@given(one=shards(), other=shards())
+@settings(deadline=None)
+def test_no_number_in_the_json_is_infinite_or_none_at_all(one, other):
+    names = tuple(sorted({*one.samples_per_class, *one.per_class()}))
+    same_task = msgspec.structs.replace(other, task=one.task)
+    stats = stats_from_counts(one, "x", names, split="train", other_splits={"val": same_task})
+
+    assert all(map(math.isfinite, floats_in(msgspec.to_builtins(stats))))
+    assert msgspec.json.decode(stats.to_json(), type=Stats) == stats
+    drift = compare_stats(stats, stats)
+    assert all(map(math.isfinite, floats_in(msgspec.to_builtins(drift))))
+    assert drift.verdict == "unchanged"
 
 
 @given(part=shards())
 def test_nothing_added_changes_nothing(part):
-    assert encoded(part + Counts()) == encoded(Counts() + part) == encoded(part)
+    assert part + Counts() == Counts() + part == part
 
 
 @given(part=shards())
 def test_counts_survive_the_way_to_another_process(part):
     assert pickle.loads(pickle.dumps(part)) == part
-    assert msgspec.json.decode(msgspec.json.encode(part), type=Counts) == part
 
 
 @given(
@@ -137,16 +200,32 @@ def stats():
 
 def test_a_frame_has_a_row_a_class_the_largest_first(stats):
     frame = stats.to_frame()
-    assert list(frame.columns) == ["class_id", "class_name", "count", "share", "shot"]
+    assert list(frame.columns) == [
+        "class_id",
+        "class_name",
+        "count",
+        "share",
+        "samples",
+        "shot",
+        "effective_number",
+    ]
     assert frame["class_name"].tolist() == ["c", "b", "a", "d"]
     assert frame["class_id"].tolist() == [2, 0, 1, 3]
     assert frame["count"].tolist() == [120, 30, 2, 0]
-    assert frame["shot"].tolist() == ["many", "medium", "few", "few"]
+    assert frame["shot"].tolist() == ["many", "medium", "few", "none"]
     assert frame["share"].sum() == pytest.approx(1)
 
 
 def test_a_frame_of_nothing_is_empty():
     assert len(stats_from_counts(Counts(), "a test", ()).to_frame()) == 0
+
+
+@pytest.mark.parametrize("struct", [Stats, Drift], ids=lambda struct: struct.__name__)
+def test_the_schema_of_what_is_published_can_be_written(struct):
+    schema = msgspec.json.schema(struct)
+    fields = schema["$defs"][struct.__name__]
+    assert set(fields["properties"]) == set(struct.__struct_fields__)
+    assert fields["additionalProperties"] is False
 
 
 def test_stats_are_read_back(stats, tmp_path):

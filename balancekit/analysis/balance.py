@@ -12,8 +12,11 @@ from balancekit.stats import Balance, shot_groups
 
 __all__ = [
     "effective_classes",
+    "entropy",
     "gini",
+    "imbalance_degree",
     "imbalance_ratio",
+    "likelihood_ratio_imbalance",
     "measure_balance",
     "normalised_entropy",
 ]
@@ -89,10 +92,59 @@ def gini(class_counts: ArrayLike) -> float | None:
     return float((ranks * counts).sum() / (counts.size * counts.sum()))
 
 
-def measure_balance(class_counts: ArrayLike) -> Balance:
-    """All headline measures of the counts [n_classes]."""
+def imbalance_degree(class_counts: ArrayLike) -> float | None:
+    """Imbalance degree: its whole part tells the number of minority classes, 0 is balanced.
+
+    TV(p, e) / TV(ι_m, e) + m - 1, where TV is the total variation distance, e has 1/K for
+    each of all K classes, m classes have less than that, and ι_m is the distribution with m
+    such classes that is farthest from e: m classes of 0, one of (m + 1)/K, 1/K for the rest.
+    So TV(ι_m, e) = m/K. None for fewer than two classes, or without samples.
+    Source: Ortigosa-Hernández et al., Pattern Recognition Letters 98 (2017), with the total
+    variation distance, one of the two that they advise.
+
+    >>> imbalance_degree([3, 2, 1]), imbalance_degree([2, 2])
+    (0.5, 0.0)
+    """
     counts = np.asarray(class_counts, np.int64)
-    shots = shot_groups(counts[counts > 0])
+    total = int(counts.sum())
+    if counts.size < 2 or not total:
+        return None
+    # n·K < N in whole numbers, without the product, which may not fit 64 bits.
+    n_minority = int((counts < -(-total // counts.size)).sum())
+    if not n_minority:
+        return 0.0
+    distance = 0.5 * float(np.abs(counts / total - 1 / counts.size).sum())
+    return round(distance * counts.size / n_minority, 12) + n_minority - 1
+
+
+def likelihood_ratio_imbalance(class_counts: ArrayLike) -> float | None:
+    """Likelihood-ratio imbalance degree 2 Σ n_c ln(K·n_c / N), in nats: 0 is balanced.
+
+    It equals 2N(ln K - H), so it is N times what the entropy H says, and no independent
+    evidence: twice the data double it. None for fewer than two classes, or without samples.
+    Source: Zhu et al., Pattern Recognition Letters 116 (2018).
+
+    >>> likelihood_ratio_imbalance([5, 5])
+    0.0
+    """
+    counts = np.asarray(class_counts, np.int64)
+    filled = _filled(counts)
+    if counts.size < 2 or not filled.size:
+        return None
+    return max(0.0, float(2 * (filled * np.log(filled * (counts.size / filled.sum()))).sum()))
+
+
+def measure_balance(class_counts: ArrayLike, samples_per_class: ArrayLike | None = None) -> Balance:
+    """All headline measures.
+
+    Args:
+        class_counts: in the task's unit, [n_classes].
+        samples_per_class: by which classes are many, medium or few; `class_counts` if not
+            given. A single picture has a hundred thousand pixels, and is no more than one.
+    """
+    counts = np.asarray(class_counts, np.int64)
+    samples = counts if samples_per_class is None else np.asarray(samples_per_class, np.int64)
+    shots = shot_groups(samples[samples > 0])
     effective = effective_classes(counts)
     return Balance(
         n_classes=counts.size,
@@ -105,4 +157,6 @@ def measure_balance(class_counts: ArrayLike) -> Balance:
         effective_classes_entropy=None if effective is None else effective[0],
         effective_classes_simpson=None if effective is None else effective[1],
         gini=gini(counts),
+        imbalance_degree=imbalance_degree(counts),
+        lrid=likelihood_ratio_imbalance(counts),
     )

@@ -4,11 +4,12 @@ BK1xx are of classes and labels, BK2xx of what could not be read, BK3xx of what 
 out on purpose, BK4xx of splits, duplicates and the quality of pictures.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from balancekit.stats import ProblemKind, Severity
+from balancekit.analysis.explanations import EXPLANATIONS
+from balancekit.stats import Issue, Problem, ProblemKind, Severity
 
-__all__ = ["ISSUE_KINDS", "IssueKind"]
+__all__ = ["CODE_OF", "ISSUE_KINDS", "IssueKind", "issue_of"]
 
 
 @dataclass(frozen=True)
@@ -20,15 +21,18 @@ class IssueKind:
         title: what is so, in the plural.
         what_to_do: the next step; `{low}` and `{high}` are filled in where they stand.
         met_as: what a source calls it, if a source meets it.
+        explanation: why it matters, how it is measured and what to do, in a few sentences;
+            the texts stand in `explanations.py`.
     """
 
     severity: Severity
     title: str
     what_to_do: str
     met_as: ProblemKind | None = None
+    explanation: str = ""
 
 
-ISSUE_KINDS: dict[str, IssueKind] = {
+_KINDS: dict[str, IssueKind] = {
     "BK101": IssueKind(
         "error",
         "fewer than two classes have samples",
@@ -64,6 +68,28 @@ ISSUE_KINDS: dict[str, IssueKind] = {
         "error",
         "most classes have one sample: the labels look like ids or numbers",
         "Name the column that holds the class with --label.",
+    ),
+    "BK108": IssueKind(
+        "info",
+        "samples without any instance: background",
+        "Nothing, if they show none of the classes ({share}); they teach a model what is none.",
+    ),
+    "BK109": IssueKind(
+        "warning",
+        "bins of the target's range with fewer than 20 samples",
+        "Collect values there, or weigh by the smoothed label density; {empty} of {n_bins} "
+        "bins hold none.",
+    ),
+    "BK110": IssueKind(
+        "warning",
+        "rare labels that share their samples with common ones",
+        "Weigh the loss by label instead of drawing rare samples more often: each draw brings "
+        "its common labels along (SCUMBLE {scumble}).",
+    ),
+    "BK111": IssueKind(
+        "info",
+        "pixels that belong to no class",
+        "Nothing, if they are meant as void: {share} of all pixels are. Else check --void-index.",
     ),
     "BK201": IssueKind(
         "error",
@@ -121,7 +147,10 @@ ISSUE_KINDS: dict[str, IssueKind] = {
         "file-not-picture",
     ),
     "BK304": IssueKind(
-        "info", "splits left aside", "Name another with --split to see it.", "other-split"
+        "info",
+        "folders below a class folder, whose pictures count for the class",
+        "Nothing, unless these folders are the classes: then name the folder above them.",
+        "folder-below-class",
     ),
     "BK208": IssueKind(
         "error",
@@ -207,6 +236,12 @@ ISSUE_KINDS: dict[str, IssueKind] = {
         "Give the data set an attribute such as targets; loading is slow.",
         "samples-iterated",
     ),
+    "BK222": IssueKind(
+        "warning",
+        "annotations that repeat another of their picture",
+        "Delete the copies; each is counted once.",
+        "annotation-repeated",
+    ),
     "BK305": IssueKind(
         "info",
         "crowd annotations, each counted as one instance",
@@ -219,9 +254,9 @@ ISSUE_KINDS: dict[str, IssueKind] = {
         "Split anew, stratified by class, or weigh the evaluation by the classes in use.",
     ),
     "BK402": IssueKind(
-        "error",
+        "warning",
         "classes that only the measured split has",
-        "Give the other split samples of them: no one can know how well they are learnt.",
+        "Give the other split samples of them: no one can know there how well they are learnt.",
     ),
     "BK403": IssueKind(
         "error",
@@ -231,7 +266,7 @@ ISSUE_KINDS: dict[str, IssueKind] = {
     "BK404": IssueKind(
         "error",
         "samples that lie in several splits",
-        "Remove them from one: what was learnt by heart is measured as skill.",
+        "Remove them from one split: what was learnt by heart is measured as skill.",
     ),
     "BK405": IssueKind(
         "warning",
@@ -251,6 +286,31 @@ ISSUE_KINDS: dict[str, IssueKind] = {
     "BK408": IssueKind(
         "warning",
         "classes whose recall the held-out samples cannot tell",
-        "Hold out more of them: {n} samples know a recall of 80 % only to ± {half}.",
+        "Hold out more of them: a recall of 80 %, measured on {n}, is known only to ± {half}.",
+    ),
+    "BK409": IssueKind(
+        "warning",
+        "samples that another split has nearly the same",
+        "Look at the pairs; frames of one film, or crops of one picture, belong in one split.",
     ),
 }
+
+ISSUE_KINDS: dict[str, IssueKind] = {
+    code: replace(kind, explanation=EXPLANATIONS.get(code, "")) for code, kind in _KINDS.items()
+}
+
+CODE_OF = {kind.met_as: code for code, kind in ISSUE_KINDS.items() if kind.met_as}
+"""The code of each problem that a source can meet."""
+
+
+def issue_of(code: str, problem: Problem, **filled: str) -> Issue:
+    """An issue of a kind, from what was found and what fills its advice."""
+    kind = ISSUE_KINDS[code]
+    return Issue(
+        code=code,
+        severity=kind.severity,
+        title=kind.title,
+        what_to_do=kind.what_to_do.format(**filled),
+        count=problem.count,
+        examples=problem.examples,
+    )

@@ -2,9 +2,17 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from balancekit.analysis.balance import measure_balance
+from balancekit.analysis.class_table import SET_TASKS, measure_classes
+from balancekit.analysis.duplicates import Repeats, find_repeats, measure_duplicates
 from balancekit.analysis.issues import find_issues
-from balancekit.stats import Counts, Stats, fingerprint_of
+from balancekit.analysis.multilabel import measure_multilabel
+from balancekit.analysis.quality import measure_quality
+from balancekit.analysis.regression import measure_regression
+from balancekit.analysis.splits import held_out_samples, measure_split
+from balancekit.stats import Counts, SplitStats, Stats, fingerprint_of
 
 __all__ = ["stats_from_counts"]
 
@@ -28,9 +36,14 @@ def stats_from_counts(
         split: that was counted.
         other_splits: counts of the other splits, by name.
     """
+    others = dict(sorted((other_splits or {}).items()))
     counted = counts.per_class()
     per_class = {name: counted.get(name, 0) for name in class_names}
-    return Stats(
+    classes = measure_classes(counts, class_names, held_out_samples(counts, split, others))
+    sightings = [part.sightings for part in (counts, *others.values())]
+    repeats = find_repeats(sightings, split or "", tuple(others), class_names)
+    of_sets = counts.task in SET_TASKS
+    stats = Stats(
         source=source,
         format=format,
         task=counts.task,
@@ -44,6 +57,31 @@ def stats_from_counts(
         class_names=class_names,
         class_counts=tuple(per_class.values()),
         fingerprint=fingerprint_of(counts.task, per_class, counts.n_samples),
-        balance=measure_balance(list(per_class.values())),
-        issues=find_issues(counts, per_class),
+        balance=measure_balance(list(per_class.values()), classes.samples),
+        per_class=classes,
+        multilabel=measure_multilabel(counts.label_sets, class_names) if of_sets else None,
+        regression=measure_regression(counts) if counts.task == "regression" else None,
+        splits=_measure_splits(counts, class_names, others, repeats),
+        duplicates=measure_duplicates(repeats, class_names) if repeats else None,
+        quality=measure_quality(counts, class_names),
+    )
+    return msgspec.structs.replace(stats, issues=find_issues(counts, stats, repeats))
+
+
+def _measure_splits(
+    counts: Counts,
+    class_names: tuple[str, ...],
+    others: Mapping[str, Counts],
+    repeats: Repeats | None,
+) -> tuple[SplitStats, ...]:
+    return tuple(
+        measure_split(
+            name,
+            other,
+            counts,
+            class_names,
+            n_leaks=len(repeats.leaks[name]) if repeats else None,
+            n_near_leaks=len(repeats.near_leaks[name]) if repeats and repeats.near_known else None,
+        )
+        for name, other in others.items()
     )

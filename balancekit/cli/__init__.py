@@ -1,36 +1,55 @@
 """The command line: one file a command, each a verb of the package and a report of it.
 
-Exit codes: 0 fine, 2 usage, configuration or unreadable input, 3 finished with skipped files
-under --strict, 130 interrupted.
+Exit codes: 0 fine, 1 a gate failed, 2 usage, configuration or unreadable input, 3 finished with
+skipped files under --strict, 130 interrupted.
 """
 
+import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import NoReturn
 
 from cyclopts import App, CycloptsError, Group, UnusedCliTokensError
 
-from balancekit.cli.output import error_console, output_console, split_json_option
-from balancekit.errors import BalancekitError
+from balancekit.cli.interrupts import INTERRUPTED, leave_soon_when_interrupted
+from balancekit.cli.output import (
+    discard_stdout,
+    output_console,
+    split_json_option,
+    tell,
+)
+from balancekit.cli.settings import SettingsError, apply_settings
+from balancekit.errors import BalancekitError, BalancekitWarning
 
 __all__ = ["app", "main", "run"]
 
 EXIT_CODES = """\
 Exit codes:
   0    fine
+  1    a gate failed: what --fail-on names is so
   2    wrong usage or configuration, or unreadable input
-  3    finished, but files or rows were skipped, under --strict
+  3    finished, but files, rows or annotations were skipped, under --strict
   130  interrupted"""
+
+WORK = Group("Commands, in the order of the work", sort_key=0)
+REST = Group("And besides", sort_key=1)
 
 COMMANDS = {
     "analyze": (
+        WORK,
         "What is in a data set: class histogram, imbalance measures, issues and what to do.",
         """\
-  balancekit analyze data/                       # data/cat/1.jpg, data/dog/…
+  balancekit analyze data/                        # data/cat/1.jpg, data/dog/…
   balancekit analyze labels.csv --label species
-  balancekit analyze data/ --json analysis.json  # for recommend, or a program
-  balancekit analyze data/ --strict              # exit code 3 if a file is bad""",
+  balancekit analyze data/ --duplicates --quality # leaks, repeats, shortcuts
+  balancekit analyze data/ --json analysis.json   # for recommend, or a program
+  balancekit analyze data/ --html report.html     # one page, for people
+  balancekit analyze data/ --fail-on 'ir > 100 or BK201 > 0' --strict""",
     ),
     "recommend": (
+        WORK,
         "A plan for a data set: sampler, loss and its weights, augmentation, with reasons.",
         """\
   balancekit recommend data/ -o plan.toml
@@ -38,16 +57,53 @@ COMMANDS = {
   balancekit recommend analysis.json --objective accuracy""",
     ),
     "preview": (
+        WORK,
         "What training will see under a plan: draws, repeats, batches, the prior it learns.",
         """\
   balancekit preview plan.toml data/
   balancekit preview plan.toml data/ --batch-size 128 --epochs 10""",
     ),
     "demo": (
+        WORK,
         "The whole way on handwritten digits made long-tailed: under 90 seconds, offline.",
         """\
   balancekit demo
   balancekit demo --folder /tmp/digits    # then open /tmp/digits/report.html""",
+    ),
+    "diff": (
+        REST,
+        "What changed between two analyses: classes, counts, shift against chance, issues.",
+        """\
+  balancekit diff before.json after.json
+  balancekit diff before.json after.json --fail-on 'js > 0.1 or removed > 0'""",
+    ),
+    "explain": (
+        REST,
+        "What an issue means, why it matters, and what to do.",
+        """\
+  balancekit explain BK104
+  balancekit explain              # all of them, a line each""",
+    ),
+    "formats": (
+        REST,
+        "The formats of data that can be read.",
+        """\
+  balancekit formats""",
+    ),
+    "schema": (
+        REST,
+        "The JSON Schema of what analyze, recommend or diff write with --json.",
+        """\
+  balancekit schema analysis
+  balancekit schema plan > plan.schema.json""",
+    ),
+    "completion": (
+        REST,
+        "A script by which a shell completes commands and options.",
+        """\
+  source <(balancekit completion bash)    # now; in ~/.bashrc for always
+  source <(balancekit completion zsh)
+  balancekit completion fish > ~/.config/fish/completions/balancekit.fish""",
     ),
 }
 """What each command does, and examples of it."""
@@ -56,8 +112,9 @@ app = App(
     name="balancekit",
     help=(
         "From a data set whose classes are unequal to a model that learns all of them.\n\n"
-        "DATA is a folder of class folders of pictures, or a CSV or TSV file with a label column. "
-        "To see the whole way on real data, with nothing to prepare: balancekit demo"
+        "DATA is a folder of class folders of pictures, a table with a label column, or any other "
+        "of `balancekit formats`. Settings may stand in [tool.balancekit.COMMAND] of "
+        "pyproject.toml. To see the whole way on real data: balancekit demo"
     ),
     # Plain text: Markdown would double the time to the first line of help.
     help_format="plaintext",
@@ -69,14 +126,16 @@ app = App(
         f"{EXIT_CODES}\n\nMore of a command: balancekit COMMAND --help"
     ),
     version_flags=["--version"],
-    group_commands=Group("Commands, in the order of the work", sort_key=0),
+    group_commands=REST,  # of --help and --version too
     suppress_keyboard_interrupt=False,
+    config=apply_settings,
 )
-for place, (name, (what, examples)) in enumerate(COMMANDS.items()):
+for place, (name, (group, what, examples)) in enumerate(COMMANDS.items()):
     # Named by path, so that `--help` loads none of them.
     app.command(
         f"balancekit.cli.{name}:{name}",
         name=name,
+        group=group,
         sort_key=place,
         help=what,
         help_epilogue=f"Examples:\n{examples}\n\n{EXIT_CODES}",
@@ -85,32 +144,80 @@ for place, (name, (what, examples)) in enumerate(COMMANDS.items()):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code."""
-    for stream in (sys.stdout, sys.stderr):
+    leave_soon_when_interrupted()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: PTH123, SIM115 - lives as long as we
         # A name that the terminal's encoding lacks is shown with question marks.
-        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+        getattr(sys, name).reconfigure(errors="replace")
+    try:
+        code = run(sys.argv[1:] if arguments is None else arguments)
+    except Exception:  # a mistake of ours: shown in full, and not taken for a gate that failed
+        import traceback
+
+        traceback.print_exc()
+        code = 2
+    if code == INTERRUPTED and "ray" not in sys.modules:  # Ray has a cluster to take down
+        _leave_at_once(code)
+    sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command: its exit code, errors being told on stderr."""
     try:
-        result = app(
-            split_json_option(arguments),
-            console=output_console(),
-            exit_on_error=False,
-            print_error=False,
-            result_action="return_value",
-        )
+        with _warnings_told():
+            result = app(
+                split_json_option(arguments),
+                console=output_console(),
+                exit_on_error=False,
+                print_error=False,
+                result_action="return_value",
+            )
+            sys.stdout.flush()
+    except SettingsError as error:
+        return _refuse(str(error))
     except CycloptsError as error:
         return _refuse(f"{_usage(error)}\nSee {_help_for(arguments)}")
     except BalancekitError as error:
         return _refuse(str(error))
+    except BrokenPipeError:  # a reader that leaves early changes nothing of the outcome
+        discard_stdout()
+        return 0
     except OSError as error:
+        if error.filename is None:  # of the output: what is left of it would fail again
+            discard_stdout()
         return _refuse(f"{error.filename or 'output'}: {error.strerror or error}")
     except KeyboardInterrupt:
-        _tell("interrupted")
-        return 130
+        tell("interrupted")
+        return INTERRUPTED
     return result if isinstance(result, int) else 0
+
+
+def _leave_at_once(code: int) -> NoReturn:
+    """Leave without waiting for threads: what they still decode is for nobody."""
+    sys.stderr.flush()
+    os._exit(code)
+
+
+@contextmanager
+def _warnings_told() -> Iterator[None]:
+    """Tell our warnings as errors are told, each once, and without a line of code."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", BalancekitWarning)
+        shown = warnings.showwarning
+        told: set[str] = set()
+
+        def tell_once(
+            message: Warning | str, category: type[Warning], *where: object, **also: object
+        ) -> None:
+            if not issubclass(category, BalancekitWarning):
+                shown(message, category, *where, **also)  # type: ignore[arg-type]
+            elif str(message) not in told:
+                told.add(str(message))
+                tell(f"warning: {message}")
+
+        warnings.showwarning = tell_once
+        yield
 
 
 def _usage(error: CycloptsError) -> str:
@@ -130,9 +237,5 @@ def _help_for(arguments: Sequence[str]) -> str:
 
 
 def _refuse(message: str) -> int:
-    _tell(message)
+    tell(message)
     return 2
-
-
-def _tell(message: str) -> None:
-    error_console().print(f"balancekit: {message}", markup=False, highlight=False, soft_wrap=True)

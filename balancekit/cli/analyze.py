@@ -1,101 +1,229 @@
 """`balancekit analyze`."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from cyclopts import Parameter
+from cyclopts import Group, Parameter
+from cyclopts.validators import Number
 
-from balancekit.cli.options import Data, Format, JsonTarget, Label, Split
+from balancekit.cli.gate import Gate, parse_gate
+from balancekit.cli.measures import measure_names, values_of, when_known
+from balancekit.cli.options import Data, FailOn, JsonTarget, OutputFormat, Reading, Verify
 from balancekit.cli.output import (
     check_target,
+    counting_progress,
     output_console,
-    progress_bar,
     shell_command,
+    tell,
     write_json,
+    write_out,
 )
-from balancekit.stats import Stats
+from balancekit.cli.verdicts import judge_gates
+from balancekit.errors import DataError, OptionError
+from balancekit.files import write_whole
+from balancekit.stats import Issue, Stats
+
+if TYPE_CHECKING:
+    from balancekit.engines import Engine
 
 __all__ = ["analyze", "analyze_with_progress", "can_recommend"]
 
-Verify = Annotated[
-    Literal["auto", "none", "header", "decode"],
+CHECKS = Group("What to look at besides the labels", sort_key=11)
+RUN = Group("Where to count", sort_key=12)
+OUT = Group("What to write, and how to leave", sort_key=13)
+
+Duplicates = Annotated[
+    bool,
     Parameter(
-        help="How closely pictures are looked at: decode finds truncated ones; auto decodes up "
-        "to 10,000 pictures, and none beyond."
+        group=CHECKS,
+        negative="",
+        show_default=False,
+        help="Look for samples of the same content, or nearly the same, and for leaks between "
+        "splits.",
+    ),
+]
+Quality = Annotated[
+    bool,
+    Parameter(
+        group=CHECKS,
+        negative="",
+        show_default=False,
+        help="Measure blur, noise, brightness, size and aspect of the pictures, and look for "
+        "classes that these alone tell apart.",
+    ),
+]
+EngineName = Annotated[
+    Literal["local", "ray"],
+    Parameter(group=RUN, help="All cores of this machine, or a Ray cluster (extra `ray`)."),
+]
+Workers = Annotated[
+    int | None,
+    Parameter(
+        group=RUN,
+        validator=Number(gte=1),
+        metavar="N",
+        help="How many parts are counted at a time; as many as there are cores if not given.",
+    ),
+]
+HtmlTarget = Annotated[
+    str | None,
+    Parameter(
+        group=OUT,
+        metavar="FILE",
+        help="Write the report as one self-contained HTML page to FILE.",
     ),
 ]
 Strict = Annotated[
     bool,
     Parameter(
+        group=OUT,
         negative="",
         show_default=False,
-        help="Leave with exit code 3 if files or rows had to be skipped.",
+        help="Leave with exit code 3 if files, rows or annotations had to be skipped: if there "
+        "is an error among the issues BK2xx.",
     ),
 ]
 
-SKIPPED_CODES = ("BK201", "BK202", "BK203")
+RECOMMENDED_TASKS = ("classification", "multilabel")
 
 
 def analyze(
     data: Data,
     /,
     *,
-    label: Label = None,
-    split: Split = None,
-    format: Format = "auto",  # noqa: A002
-    verify: Verify = "auto",
-    json: JsonTarget = None,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
+    verify: Annotated[Verify, Parameter(group=CHECKS)] = "auto",
+    duplicates: Duplicates = False,
+    quality: Quality = False,
+    engine: EngineName = "local",
+    workers: Workers = None,
+    json: Annotated[JsonTarget, Parameter(group=OUT)] = None,
+    html: HtmlTarget = None,
+    output_format: Annotated[OutputFormat, Parameter(group=OUT)] = "text",
+    fail_on: Annotated[FailOn, Parameter(group=OUT)] = (),
     strict: Strict = False,
 ) -> int:
     """What is in a data set: class histogram, imbalance measures, issues and what to do."""
     check_target("--json", json)
-    stats = analyze_with_progress(data, label=label, split=split, format=format, verify=verify)
+    check_target("--html", html)
+    if json == "-" and output_format != "text":
+        raise OptionError(
+            f"--output-format {output_format}: expected with --json FILE, got --json, which "
+            "takes stdout too. Name a file."
+        )
+    gates = [parse_gate(text, measure_names()) for text in fail_on]
+    stats = analyze_with_progress(
+        data,
+        reading,
+        verify=verify,
+        duplicates=duplicates,
+        quality=quality,
+        engine=_engine_of(engine, workers),
+    )
     if json is not None:
         write_json(stats.to_json(), json)
+    if html is not None:
+        _write_page(stats, data, reading, html)
     if json != "-":
-        given = {"label": label, "split": split, "format": None if format == "auto" else format}
-        _show(stats, shell_command("balancekit", "recommend", data, **given))
-    skipped = any(issue.code in SKIPPED_CODES for issue in stats.issues)
-    return 3 if strict and skipped else 0
+        _show(stats, data, reading, output_format)
+    return _leave(stats, gates, strict=strict, output_format=output_format)
 
 
-def _show(stats: Stats, next_command: str) -> None:
+def _engine_of(name: str, workers: int | None) -> "Engine | None":
+    """The engine that runs the shards; None leaves the choice to `flow.analyze`."""
+    if name == "ray":
+        from balancekit.engines.ray import RayEngine
+
+        return RayEngine(max_in_flight=workers)
+    if workers is None:
+        return None
+    from balancekit.engines import ThreadEngine
+
+    return ThreadEngine(workers)
+
+
+def _write_page(stats: Stats, data: str, reading: Reading, target: str) -> None:
+    """Write the page, with example pictures where the samples are pictures that can be read."""
+    from balancekit.report.analysis_page import example_pictures, render_analysis
+    from balancekit.sources import read
+
+    examples = None
+    if stats.media == "pictures":
+        try:
+            examples = example_pictures(read(data, **reading.arguments()), stats)
+        except DataError:  # there is no sample to take a picture of
+            examples = None
+    command = shell_command("balancekit", "analyze", data, **reading.options())
+    page = render_analysis(stats, examples=examples, how_made=f"made by {command}")
+    write_whole(page.encode("utf-8", "backslashreplace"), Path(target))
+
+
+def _show(stats: Stats, data: str, reading: Reading, output_format: str) -> None:
+    if output_format == "github":
+        from balancekit.cli.github import annotations
+
+        write_out("".join(f"{line}\n" for line in annotations(stats)).encode())
+        return
     from balancekit.report import show_stats
     from balancekit.report.terminal.layout import say_verbatim
 
     console = output_console()
     show_stats(stats, console)
+    following = []
     if can_recommend(stats):
+        following.append(shell_command("balancekit", "recommend", data, **reading.options()))
+    if stats.issues:
+        following.append(f"balancekit explain {stats.issues[0].code}")
+    if following:
         console.print("\nNext:")
-        say_verbatim(console, [next_command])
+        say_verbatim(console, following)
+
+
+def _leave(stats: Stats, gates: list[Gate], *, strict: bool, output_format: str) -> int:
+    """The exit code; each reason for one that is not 0 is told."""
+    failed = judge_gates(gates, values_of(stats), when_known)
+    skipped = [issue for issue in stats.issues if _is_skipped(issue)] if strict else []
+    reasons = [*failed, *(f"--strict: {i.code}: {i.title}: {i.count:,}" for i in skipped)]
+    if output_format == "github":
+        from balancekit.cli.github import command
+
+        lines = [command("error", "balancekit", reason) for reason in reasons]
+        write_out("".join(f"{line}\n" for line in lines).encode())
+    for reason in reasons:
+        tell(reason)
+    return 1 if failed else 3 if skipped else 0
+
+
+def _is_skipped(issue: Issue) -> bool:
+    """Whether the issue is of something that is missing from the counts, or from training."""
+    return issue.severity == "error" and issue.code.startswith("BK2")
 
 
 def can_recommend(stats: Stats) -> bool:
-    """Whether there are classes to tell apart."""
-    return sum(count > 0 for count in stats.class_counts) > 1
+    """Whether there are classes to tell apart, in a task that plans are made for."""
+    n_filled = sum(count > 0 for count in stats.class_counts)
+    return stats.task in RECOMMENDED_TASKS and n_filled > 1
 
 
 def analyze_with_progress(
     data: str,
+    reading: Reading,
     *,
-    label: str | None,
-    split: str | None,
-    format: Format,  # noqa: A002
-    verify: Verify,
+    verify: Verify = "auto",
+    duplicates: bool = False,
+    quality: bool = False,
+    engine: "Engine | None" = None,
 ) -> Stats:
     """Stats of a path, with progress while it is counted and pictures are checked."""
     from balancekit import flow
 
-    with progress_bar() as progress:
-        bar = progress.add_task("counting", total=None)
-
-        def on_progress(n_pictures: int) -> None:
-            progress.update(bar, advance=n_pictures, description="checking pictures")
-
+    with counting_progress("counting") as advance:
         return flow.analyze(
             data,
-            label=label,
-            split=split,
-            format=format,
+            **reading.arguments(),
             verify=verify,
-            on_progress=on_progress,
+            duplicates=duplicates,
+            quality=quality,
+            engine=engine,
+            on_progress=lambda n_pictures: advance(n_pictures, "pictures checked"),
         )

@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_target",
+    "counting_progress",
+    "discard_stdout",
     "error_console",
     "output_console",
     "progress_bar",
     "shell_command",
     "split_json_option",
+    "tell",
     "write_json",
+    "write_out",
 ]
 
 STDOUT = "-"
@@ -37,7 +41,7 @@ def output_console() -> "Console":
         def on_broken_pipe(self) -> None:
             # A reader that leaves early, such as `head`, changes nothing of the outcome.
             self.quiet = True
-            _discard_stdout()
+            discard_stdout()
 
     return OutputConsole(highlight=False, width=None if sys.stdout.isatty() else _columns())
 
@@ -54,11 +58,17 @@ def _columns() -> int:
     return int(given) if given.isdecimal() and int(given) > 0 else COLUMNS_WITHOUT_TERMINAL
 
 
-def _discard_stdout() -> None:
+def tell(message: str) -> None:
+    """Print a message on stderr."""
+    error_console().print(f"balancekit: {message}", markup=False, highlight=False, soft_wrap=True)
+
+
+def discard_stdout() -> None:
+    """Let what is still written to stdout go nowhere."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def shell_command(*words: str, **options: str | None) -> str:
+def shell_command(*words: str, **options: str | bool | None) -> str:
     """A command to copy, quoted for the shell; options that are None are left out.
 
     >>> shell_command("balancekit", "analyze", "my data/", label="Species")
@@ -66,9 +76,28 @@ def shell_command(*words: str, **options: str | None) -> str:
     """
     command = list(words)
     for name, value in options.items():
-        if value is not None:
-            command += [f"--{name.replace('_', '-')}", value]
-    return shlex.join(command)
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            command.append(f"--{option}" if value else f"--no-{option}")
+        elif value is not None:
+            command += [f"--{option}", value]
+    return " ".join(map(_quoted, command))
+
+
+def _quoted(word: str) -> str:
+    r"""A word for the shell; as its bytes where it holds some that no terminal can show.
+
+    >>> print(_quoted("a b"), _quoted("a\nb"), _quoted("caf\udce9"))
+    'a b' $'a\x0ab' $'caf\xe9'
+    """
+    if word.isprintable():
+        return shlex.quote(word)
+    content = word.encode("utf-8", "surrogateescape")
+    shown = (
+        chr(byte) if 32 <= byte < 127 and byte not in b"\\'" else f"\\x{byte:02x}"
+        for byte in content
+    )
+    return f"$'{''.join(shown)}'"
 
 
 def split_json_option(arguments: Sequence[str]) -> list[str]:
@@ -117,11 +146,17 @@ def write_json(content: bytes, target: str) -> None:
     if target != STDOUT:
         write_whole(content + b"\n", Path(target))
         return
+    write_out(content + b"\n")
+
+
+def write_out(content: bytes) -> None:
+    """Write bytes to stdout as they are, whatever its encoding."""
     try:
-        sys.stdout.buffer.write(content + b"\n")
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
         sys.stdout.flush()
     except BrokenPipeError:
-        _discard_stdout()
+        discard_stdout()
 
 
 @contextmanager
@@ -145,3 +180,33 @@ def progress_bar() -> Iterator["Progress"]:
         disable=not sys.stderr.isatty(),
     ) as progress:
         yield progress
+
+
+@contextmanager
+def counting_progress(first: str) -> Iterator[Callable[[int, str], None]]:
+    """A function that takes how many more were done, and what is done, for progress on stderr.
+
+    Shown only where stderr is a terminal, and gone when done. How many there will be is not
+    known, so it shows how many there were, and the time.
+
+    Args:
+        first: what is done until the function is first called.
+    """
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TextColumn("{task.fields[done]}"),
+        TimeElapsedColumn(),
+        console=error_console(),
+        transient=True,
+        disable=not sys.stderr.isatty(),
+    ) as progress:
+        line = progress.add_task(first, total=None, done="")
+
+        def advance(n_more: int, what: str) -> None:
+            progress.update(line, advance=n_more, description=what)
+            progress.update(line, done=f"{progress.tasks[line].completed:,.0f}")
+
+        yield advance

@@ -5,7 +5,7 @@ from typing import Annotated
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
-from balancekit.cli.options import Data, Format, JsonTarget, Label, Split
+from balancekit.cli.options import Data, JsonTarget, Reading
 from balancekit.cli.output import check_target, output_console, write_json
 
 __all__ = ["preview"]
@@ -28,11 +28,9 @@ def preview(
     *,
     batch_size: BatchSize = 64,
     epochs: Epochs = 1,
-    label: Label = None,
-    split: Split = None,
-    format: Format = "auto",  # noqa: A002
     allow_other_data: AllowOtherData = False,
     json: JsonTarget = None,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> int:
     """What training will see under a plan: draws, repeats, batches, the prior it learns."""
     import msgspec
@@ -45,7 +43,7 @@ def preview(
     check_target("--json", json)
     seen = exposure.preview(
         Plan.load(plan),
-        read(data, label=label, split=split, format=format),
+        read(data, **reading.arguments()),
         batch_size=batch_size,
         epochs=epochs,
         allow_other_data=allow_other_data,

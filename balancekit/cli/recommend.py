@@ -1,12 +1,13 @@
 """`balancekit recommend`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
 from balancekit.cli.analyze import analyze_with_progress
-from balancekit.cli.options import Format, JsonTarget, Label, Seed, Split
+from balancekit.cli.options import JsonTarget, Reading, Seed
 from balancekit.cli.output import (
     check_target,
     output_console,
@@ -60,12 +61,10 @@ def recommend(
     objective: Aim = "balanced_accuracy",
     deployed_prior: DeployedPrior = None,
     picture_task: PictureTask = None,
-    label: Label = None,
-    split: Split = None,
-    format: Format = "auto",  # noqa: A002
     seed: Seed = 0,
     output: Output = None,
     json: JsonTarget = None,
+    reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> int:
     """A plan for a data set: sampler, loss and its weights, augmentation, each with its reason."""
     import msgspec
@@ -74,10 +73,7 @@ def recommend(
 
     _check_output(output)
     check_target("--json", json)
-    if data.endswith(".json"):
-        stats = Stats.load(data)
-    else:
-        stats = analyze_with_progress(data, label=label, split=split, format=format, verify="auto")
+    stats = Stats.load(data) if data.endswith(".json") else analyze_with_progress(data, reading)
     plan = recommender.recommend(
         stats,
         objective=objective,
@@ -92,7 +88,7 @@ def recommend(
         write_json(msgspec.json.format(msgspec.json.encode(plan), indent=2), json)
     if json != "-":
         _show(plan, operations)
-        read_by = {"label": label, "split": split, "format": _unless(format, "auto")}
+        read_by = reading.options()
         chosen_by = {
             "objective": _unless(objective, "balanced_accuracy"),
             "deployed_prior": deployed_prior,
@@ -151,7 +147,7 @@ def _say_code(plan: Plan, path: str, title: str) -> None:
     say_verbatim(console, [*build_lines(path), *HELD_OUT_LINES, *part_lines(plan)], "")
 
 
-def _say_written(data: str, output: str, read_by: dict[str, str | None]) -> None:
+def _say_written(data: str, output: str, read_by: Mapping[str, str | bool | None]) -> None:
     """Name the file, and the next command with the options of this one that it needs."""
     from rich.text import Text
 

@@ -1,26 +1,33 @@
-"""Engines on this machine: one after another, or in a pool of threads."""
+"""Engines on this machine: one after another, in a pool of threads, or of processes."""
 
-import os
+import signal
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from functools import reduce
 from itertools import islice
-from operator import add
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-__all__ = ["Engine", "SerialEngine", "ThreadEngine", "merge_results"]
+from balancekit.engines.batches import Batches, run_batch
+from balancekit.engines.cores import available_cpus, limited_cpus
+from balancekit.errors import BalancekitError
+
+__all__ = ["Engine", "ProcessEngine", "SerialEngine", "ThreadEngine"]
 
 Shard = TypeVar("Shard")
 Result = TypeVar("Result")
 
 
 class Engine(Protocol):
-    """Anything that maps a function over shards; results may come in any order."""
+    """Anything that maps a function over shards."""
 
     def map_shards(
         self, function: Callable[[Shard], Result], shards: Iterable[Shard]
     ) -> Iterator[Result]:
-        """Yield `function(shard)` for every shard, each exactly once."""
+        """Yield results, in any order, whose sum is that of `function` over the shards.
+
+        Every shard counts exactly once. Engines of this process yield a result a shard;
+        those that send shards elsewhere add some up, by their own `+`, on the way back.
+        """
 
 
 class SerialEngine:
@@ -36,16 +43,16 @@ class SerialEngine:
 class ThreadEngine:
     """Runs shards in a pool of threads of this process.
 
-    Threads, because what our shards wait for (decoding in Pillow, scans in DuckDB,
-    the file system) releases the interpreter lock, and because a pool of processes
-    would ask every user's script for an `if __name__ == "__main__"` guard.
+    Threads are enough where shards wait for what releases the interpreter lock: decoding
+    in Pillow, scans in DuckDB, the file system. They start at once, and ask nothing of the
+    user's script.
 
     Args:
         n_workers: threads; the number of cores if not given.
     """
 
     def __init__(self, n_workers: int | None = None) -> None:
-        self.n_workers = n_workers or os.cpu_count() or 1
+        self.n_workers = n_workers or available_cpus()
 
     def map_shards(
         self, function: Callable[[Shard], Result], shards: Iterable[Shard]
@@ -68,21 +75,64 @@ class ThreadEngine:
                 pool.shutdown(wait=False, cancel_futures=True)
 
 
-def merge_results(results: Iterable[Any], start: Any) -> Any:
-    """Sum of all results and `start`, by their own `+`.
+class ProcessEngine:
+    """Runs shards in a pool of processes, for shards that are bound by Python itself.
 
-    Results of like size are added first, so that a long line of them costs each no more
-    than the logarithm of their number.
+    Parsing a million small files of text holds the interpreter lock, so that threads take
+    turns. Processes do not, but function and shards must survive pickling, starting them
+    takes some tenths of a second, and a script that uses them needs the guard
+    `if __name__ == "__main__":`, as each process imports it again.
 
-    >>> merge_results([2, 3], start=1)
-    6
+    Args:
+        n_workers: processes; the number of cores if not given.
     """
-    # waiting[i] holds the sum of 2**i results, as the digits of a binary counter do.
-    waiting: list[Any] = []
-    for result in results:
-        total, place = result, 0
-        while place < len(waiting) and waiting[place] is not None:
-            total, waiting[place] = waiting[place] + total, None
-            place += 1
-        waiting[place : place + 1] = [total]
-    return reduce(add, (part for part in waiting if part is not None), start)
+
+    def __init__(self, n_workers: int | None = None) -> None:
+        self.n_workers = n_workers or available_cpus()
+
+    def map_shards(
+        self, function: Callable[[Shard], Result], shards: Iterable[Shard]
+    ) -> Iterator[Result]:
+        """Yield sums of results as they are ready, with at most two batches a worker in flight.
+
+        Raises:
+            BalancekitError: a process was killed.
+        """
+        import multiprocessing
+        from concurrent.futures import ProcessPoolExecutor
+        from concurrent.futures.process import BrokenProcessPool
+
+        batches = Batches(shards)
+        # Not fork: other threads may hold locks, which nobody would release in the copy.
+        context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
+        with ProcessPoolExecutor(
+            self.n_workers, mp_context=context, initializer=_leave_interrupts_to_the_caller
+        ) as pool:
+            running: dict[Future[tuple[Result, float]], int] = {}
+            try:
+                while True:
+                    while len(running) < 2 * self.n_workers and (batch := batches.take()):
+                        running[pool.submit(_run_alone, function, batch)] = len(batch)
+                    if not running:
+                        return
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        total, seconds = future.result()
+                        batches.learn(running.pop(future), seconds)
+                        yield total
+            except BrokenProcessPool:
+                raise BalancekitError(
+                    "processes: expected each to live until its shards are counted, got one that "
+                    "was killed, perhaps for want of memory. Use fewer workers, or threads."
+                ) from None
+            finally:
+                pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _leave_interrupts_to_the_caller() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _run_alone(function: Callable[[Shard], Result], batch: list[Shard]) -> tuple[Result, float]:
+    """The sum of a batch, on one core: each of the others has a process of its own."""
+    with limited_cpus(1):
+        return run_batch(function, batch)

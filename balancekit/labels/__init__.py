@@ -4,7 +4,8 @@ from balancekit.labels.bins import Bins
 from balancekit.labels.class_ids import UNLABELLED, sort_class_names
 from balancekit.labels.concatenate import concatenate_labels
 from balancekit.labels.labels import Labels, Media, SampleIds, SampleKey, Task
-from balancekit.labels.objects import labels_of
+from balancekit.labels.loading import loaded_labels
+from balancekit.labels.objects import find_labels, labels_of
 
 __all__ = [
     "UNLABELLED",
@@ -15,6 +16,8 @@ __all__ = [
     "SampleKey",
     "Task",
     "concatenate_labels",
+    "find_labels",
     "labels_of",
+    "loaded_labels",
     "sort_class_names",
 ]

@@ -1,5 +1,7 @@
 """Class ids and class names of single labels: what is missing, what a name is, their order."""
 
+import re
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,9 @@ __all__ = ["UNLABELLED", "as_class_ids", "class_name_of", "is_missing", "sort_cl
 
 UNLABELLED = -1
 """Class id of a sample whose label is missing: it keeps its index and is never drawn."""
+
+BIN = re.compile(r"\[-?\d+(\.\d+)?(e[-+]\d+)?, [^,]*\)")
+"""Names of bins, as `Bins` gives them."""
 
 
 def as_class_ids(values: object) -> NDArray[np.int32]:
@@ -53,11 +58,15 @@ def class_name_of(label: object) -> str:
 
 
 def sort_class_names(names: set[str]) -> tuple[str, ...]:
-    """Names in the order of their classes: by number if all are integers, else by name.
+    """Names in the order of their classes: by number if all are integers or bins, else by name.
 
     >>> sort_class_names({"10", "9"}), sort_class_names({"b", "a", "10"})
     (('9', '10'), ('10', 'a', 'b'))
+    >>> sort_class_names({"[10, 15)", "[5, 10)"})
+    ('[5, 10)', '[10, 15)')
     """
     if all(name.removeprefix("-").isdecimal() for name in names):
         return tuple(sorted(names, key=lambda name: (int(name), name)))
+    if all(map(BIN.fullmatch, names)):
+        return tuple(sorted(names, key=lambda name: (float(name[1:].partition(",")[0]), name)))
     return tuple(sorted(names))

@@ -1,5 +1,6 @@
 """Labels that are numbers: class ids as they are, names where they are no ids, or neither."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -8,11 +9,12 @@ from numpy.typing import NDArray
 from balancekit.errors import DataError
 from balancekit.labels.class_ids import UNLABELLED, as_class_ids
 
-__all__ = ["classes_of_numbers", "whole_floats", "whole_numbers"]
+__all__ = ["are_targets", "classes_of_numbers", "whole_floats", "whole_numbers"]
 
 IGNORED_IDS = (-1, -100)
 """Integers that stand for no label: the second is torch's default ignore_index."""
 
+CHUNK = 1 << 20
 MAX_GAP_CLASSES = 1_000_000
 """Integer labels up to here are class ids as they are; above, they are names."""
 
@@ -32,11 +34,14 @@ def classes_of_numbers(
     >>> classes_of_numbers(np.array([1, 2, -100]), np.zeros(3, bool))
     (array([ 1,  2, -1], dtype=int32), ('0', '1', '2'))
     """
-    found = set(np.unique(numbers[~missing]).tolist())
+    found = _distinct(numbers[~missing] if missing.any() else numbers)
     is_sign = found == {-1, 1}
     if not is_sign:
-        missing = missing | np.isin(numbers, IGNORED_IDS)
+        for ignored in found & set(IGNORED_IDS):
+            missing = missing | (numbers == ignored)
         found -= set(IGNORED_IDS)
+    if found and min(found) >= 0 and max(found) < MAX_GAP_CLASSES and not missing.any():
+        return as_class_ids(numbers), _numbered(max(found))
     ids = np.full(len(numbers), UNLABELLED, np.int64)
     if not found:
         return as_class_ids(ids), ()
@@ -49,7 +54,25 @@ def classes_of_numbers(
             f"{min(found)}. Give names (text) if negative numbers are classes."
         )
     ids[~missing] = numbers[~missing]
-    return as_class_ids(ids), tuple(map(str, range(max(found) + 1)))
+    return as_class_ids(ids), _numbered(max(found))
+
+
+def _numbered(last: int) -> tuple[str, ...]:
+    return tuple(map(str, range(last + 1)))
+
+
+def _distinct(numbers: NDArray[np.generic]) -> set[int]:
+    """The different numbers, by counting where they lie close together: sorting takes longer."""
+    if not numbers.size or numbers.dtype == object:
+        return set(numbers.tolist())
+    low, high = int(numbers.min()), int(numbers.max())
+    if high - low > MAX_GAP_CLASSES or high >= 2**63:
+        return set(np.unique(numbers).tolist())
+    is_there = np.zeros(high - low + 1, np.bool_)
+    for start in range(0, len(numbers), CHUNK):  # each copied as it is shifted
+        part = numbers[start : start + CHUNK]
+        is_there[part.astype(np.int64, copy=False) - low if low else part] = True
+    return set((np.flatnonzero(is_there) + low).tolist())
 
 
 def whole_numbers(
@@ -71,6 +94,22 @@ def whole_numbers(
     given = [value for value in values if isinstance(value, float | np.floating)]
     _check_whole(np.array(given, np.float64))
     return _as_integers([0 if value is None else int(value) for value in values]), missing  # type: ignore[call-overload]
+
+
+def are_targets(values: Sequence[object]) -> bool:
+    """Whether all labels are numbers, and one is not whole: the targets of a regression.
+
+    >>> are_targets([1, 2.5, None]), are_targets([1.0, 2]), are_targets([0.5, "a"])
+    (True, False, False)
+    """
+    is_broken = False
+    for value in values:
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int | float | np.integer | np.floating):
+            return False
+        is_broken = is_broken or (math.isfinite(value) and value != math.floor(value))
+    return is_broken
 
 
 def whole_floats(
@@ -105,6 +144,6 @@ def _check_whole(values: NDArray[np.floating]) -> None:
     if broken.size:
         raise DataError(
             f"labels: expected classes, got {broken[0]:g}: numbers like this look like "
-            "regression targets, which this version does not read. Give classes: integers "
-            "or names (text), such as the bin in which each number falls."
+            "the targets of a regression. Read them with task='regression', or give classes: "
+            "integers or names (text), such as the bin in which each number falls."
         )

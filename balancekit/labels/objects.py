@@ -4,176 +4,116 @@ Data sets are recognised by the attributes that they have, never by import, and 
 their samples is loaded.
 """
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from balancekit.errors import DataError
-from balancekit.labels.class_ids import as_class_ids
+from balancekit.labels.arrays import labels_of_array, labels_of_sequence, labels_of_tensor
 from balancekit.labels.concatenate import concatenate_labels
-from balancekit.labels.labels import Labels
-from balancekit.labels.numbers import classes_of_numbers, whole_floats
+from balancekit.labels.labels import Labels, Task
+from balancekit.labels.tables import (
+    is_huggingface,
+    labels_of_huggingface,
+    labels_of_pandas,
+    labels_of_polars,
+)
 
-__all__ = ["labels_of"]
+__all__ = ["find_labels", "labels_of"]
 
-LABEL_ATTRIBUTES = ("targets", "_labels", "labels", "y")
+LABEL_ATTRIBUTES = ("targets", "_labels", "labels", "y", "attr")
 PAIR_ATTRIBUTES = ("samples", "_samples", "imgs")
-CONTAINERS = (list, tuple, set, frozenset, dict)
-NO_SAMPLES = "labels: expected at least one sample, got none"
-NO_LABELS = "labels: expected at least one label, got only missing ones"
+Wanted = str | tuple[str, ...] | None
 
 
-def labels_of(data: object, label: str | tuple[str, ...] | None = None) -> Labels:
+def labels_of(data: object, label: Wanted = None, *, task: Task | None = None) -> Labels:
     """Labels of a list, array, tensor, Series, DataFrame, `Labels` or data set.
 
     Integers are class ids as they are: 0, 2, 2 has three classes, one of them empty, so
-    that weights line up with logits. Whole floats are integers. Anything else is a name.
+    that weights line up with logits. Whole floats are integers; numbers that are not whole
+    are the targets of a regression. Anything else is a name.
 
     Args:
         data: the object.
-        label: column of a DataFrame.
+        label: column of a table, or several of 0 and 1.
+        task: "regression" takes whole numbers as values, "classification" refuses others.
 
     Raises:
-        DataError: no labels can be told from it without loading samples, or they are the
-            targets of a regression.
+        DataError: no labels can be told from it without loading samples, or they are not
+            what the task needs.
+    """
+    found = find_labels(data, label, task=task)
+    if found is None:
+        raise DataError(
+            f"{type(data).__name__}: expected labels that can be read without loading samples "
+            f"(an attribute {', '.join(LABEL_ATTRIBUTES + PAIR_ATTRIBUTES)}, or tensors), got "
+            "none. Pass the labels themselves: a list, array or tensor, one a sample."
+        )
+    return found
+
+
+def find_labels(data: object, label: Wanted = None, *, task: Task | None = None) -> Labels | None:
+    """What `labels_of` gives; None where only loading samples could tell.
+
+    Raises:
+        DataError: there are labels that cannot be used.
     """
     if isinstance(data, Labels):
         return data
-    if type(data).__module__.partition(".")[0] == "pandas":
-        return _labels_of_pandas(data, label)
+    library = type(data).__module__.partition(".")[0]
+    if library == "pandas":
+        return labels_of_pandas(data, label, task)
+    if library == "polars" and hasattr(data, "clone"):
+        return labels_of_polars(data, label, task)
     if isinstance(data, np.ndarray):
-        return _labels_of_array(data)
+        return labels_of_array(data, task)
     if callable(getattr(data, "detach", None)):  # a tensor, wherever it lives
-        return _labels_of_tensor(data)
+        return labels_of_tensor(data, task)
     if isinstance(data, list | tuple | range):
-        return _labels_of_sequence(data)
-    return _labels_of_dataset(data)
-
-
-def _labels_of_sequence(data: Sequence[Any]) -> Labels:
-    if not data:
-        raise DataError(NO_SAMPLES)
-    return _labels_of_names(_plain(item) for item in data)
-
-
-def _plain(item: Any) -> Any:
-    """One label of a list as a value of Python: arrays and tensors may hold one number."""
-    holds_one = math.prod(getattr(item, "shape", ())) == 1
-    if isinstance(item, CONTAINERS) or not holds_one:
+        return labels_of_sequence(data, task)
+    if isinstance(data, Mapping):
+        splits = ", ".join(f"data[{key!r}]" for key in list(data)[:4])
         raise DataError(
-            f"labels: expected one class a sample, got a list of {type(item).__name__}. "
-            "For several classes a sample, give an array of 0 and 1, [n_samples, n_classes]."
+            f"{type(data).__name__}: expected one data set, got several by name. Give one of "
+            f"them{f', such as {splits}' if splits else ''}."
         )
-    return item.item() if hasattr(item, "item") else item
+    if is_huggingface(data):
+        is_stream = not hasattr(data, "__len__")
+        return None if is_stream else labels_of_huggingface(data, label, task)
+    return _labels_of_dataset(data, task)
 
 
-def _labels_of_names(names: Iterable[object]) -> Labels:
-    labels = Labels.from_names(list(names))
-    if not labels.class_names:
-        raise DataError(NO_LABELS)
-    return labels
-
-
-def _labels_of_tensor(data: Any) -> Labels:
-    values = data.detach().cpu()
-    if str(values.dtype).startswith(("torch.bfloat16", "torch.float8")):
-        values = values.float()  # numpy has no such dtype
-    return _labels_of_array(np.asarray(values))
-
-
-def _labels_of_array(array: NDArray[Any]) -> Labels:
-    if array.ndim and not array.size:
-        raise DataError(NO_SAMPLES)
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim == 2:
-        return _labels_of_indicators(array)
-    if array.ndim != 1:
-        raise DataError(f"labels: expected shape [n] or [n, n_classes], got {array.shape}")
-    if array.dtype == np.bool_:
-        return Labels.from_names([str(bool(item)) for item in array])
-    if array.dtype.kind not in "iuf" or isinstance(array, np.ma.MaskedArray):
-        return _labels_of_names(array.tolist())
-    whole = whole_floats(array) if array.dtype.kind == "f" else (array, np.zeros(len(array), bool))
-    class_ids, class_names = classes_of_numbers(*whole)
-    if not class_names:
-        raise DataError(NO_LABELS)
-    return Labels(class_ids=class_ids, class_names=class_names)
-
-
-def _labels_of_indicators(array: NDArray[Any]) -> Labels:
-    if not np.isin(array, (0, 1)).all():
-        raise DataError(
-            f"labels: expected 0 and 1 in an array of shape {array.shape}, got values from "
-            f"{array.min()} to {array.max()}. Soft labels have no counts."
-        )
-    rows, class_ids = np.nonzero(array)
-    one_hot = np.array_equal(rows, np.arange(len(array)))
-    return Labels(
-        class_ids=as_class_ids(class_ids),
-        class_names=tuple(map(str, range(array.shape[1]))),
-        offsets=None if one_hot else np.searchsorted(rows, np.arange(len(array) + 1)),
-    )
-
-
-def _labels_of_pandas(data: Any, label: str | tuple[str, ...] | None) -> Labels:
-    if data.ndim == 2:
-        columns = list(data.columns)
-        if label is None and len(columns) == 1:
-            label = columns[0]
-        if columns.count(label) != 1:
-            raise DataError(
-                f"DataFrame: expected one label column{f' {label!r}' if label else ''}, got "
-                f"{columns}. Name it with label='COLUMN'."
-            )
-        data = data[label]
-    categorical = getattr(data, "cat", data)
-    if hasattr(categorical, "categories"):
-        names = tuple(map(str, categorical.categories))
-        return Labels(class_ids=np.asarray(categorical.codes), class_names=names)
-    if data.dtype.kind in "iu" and not data.isna().any():
-        return _labels_of_array(data.to_numpy(np.uint64 if data.dtype.kind == "u" else np.int64))
-    return _labels_of_names(None if missing else item for item, missing in _with_na(data))
-
-
-def _with_na(series: Any) -> Any:
-    return zip(series.tolist(), series.isna().tolist(), strict=True)
-
-
-def _labels_of_dataset(data: Any) -> Labels:
+def _labels_of_dataset(data: Any, task: Task | None) -> Labels | None:
     """Labels of a data set by its shape: wrappers first, then its own attributes."""
-    name = type(data).__name__
     if hasattr(data, "dataset") and hasattr(data, "indices"):  # Subset
-        return labels_of(data.dataset).take(data.indices)
+        whole = find_labels(data.dataset, task=task)
+        return None if whole is None else whole.take(data.indices)
     if hasattr(data, "datasets") and hasattr(data, "cumulative_sizes"):  # ConcatDataset
-        return _concatenated([labels_of(part) for part in data.datasets])
+        parts = [find_labels(part, task=task) for part in data.datasets]
+        known = [part for part in parts if part is not None]
+        return _concatenated(known) if len(known) == len(parts) and known else None
     if hasattr(data, "tensors"):  # TensorDataset
-        return _labels_of_tensors(data.tensors, name)
+        return _labels_of_tensors(data.tensors, type(data).__name__, task)
     for attribute in LABEL_ATTRIBUTES:
         found = getattr(data, attribute, None)
         if found is not None and not callable(found) and _fits(found, data):
-            return _named(labels_of(found), data)
+            return _named(labels_of(found, task=task), data)
     for attribute in PAIR_ATTRIBUTES:
         found = getattr(data, attribute, None)
         if isinstance(found, list) and found and isinstance(found[0], tuple):
-            return _named(labels_of([pair[1] for pair in found]), data)
-    raise DataError(
-        f"{name}: expected labels that can be read without loading samples (an attribute "
-        f"{', '.join(LABEL_ATTRIBUTES + PAIR_ATTRIBUTES)}, or tensors), got none. "
-        "Pass the labels themselves: a list, array or tensor, one a sample."
-    )
+            return _named(labels_of([pair[1] for pair in found], task=task), data)
+    return None
 
 
-def _labels_of_tensors(tensors: Sequence[Any], name: str) -> Labels:
+def _labels_of_tensors(tensors: Sequence[Any], name: str, task: Task | None) -> Labels:
     if len(tensors) < 2:  # features alone, even where they are 0 and 1
         raise DataError(
             f"{name}: expected labels as the last of at least 2 tensors, got {len(tensors)} "
             "tensor. Pass the labels themselves: a list, array or tensor, one a sample."
         )
-    return labels_of(tensors[-1])
+    return labels_of(tensors[-1], task=task)
 
 
 def _fits(found: Any, data: Any) -> bool:
@@ -183,19 +123,27 @@ def _fits(found: Any, data: Any) -> bool:
 
 def _named(labels: Labels, data: Any) -> Labels:
     """The labels with the class names that the data set knows, where they fit."""
-    classes = getattr(data, "classes", None)
+    names = _class_names(data)
     numbered = labels.class_names == tuple(map(str, range(labels.n_classes)))
-    if not isinstance(classes, list | tuple) or not numbered or len(classes) < labels.n_classes:
+    if labels.values is not None or not numbered or len(names) < labels.n_classes:
         return labels
-    if len(set(map(str, classes))) != len(classes):
-        return labels
-    return Labels(
-        class_ids=labels.class_ids,
-        class_names=tuple(map(str, classes)),
-        offsets=labels.offsets,
-        sample_ids=labels.sample_ids,
-        media=labels.media,
-    )
+    return labels if len(set(names)) != len(names) else replace(labels, class_names=names)
+
+
+def _class_names(data: Any) -> tuple[str, ...]:
+    """Names of the classes that a data set knows, in the order of their ids."""
+    classes = getattr(data, "classes", None)
+    if isinstance(classes, list | tuple):
+        return tuple(map(str, classes))
+    ids = getattr(data, "class_to_idx", None)
+    if isinstance(ids, Mapping) and sorted(map(str, ids.values())) == sorted(
+        map(str, range(len(ids)))
+    ):
+        return tuple(str(name) for name, _ in sorted(ids.items(), key=lambda item: item[1]))
+    columns = getattr(data, "attr_names", None)
+    if isinstance(columns, list | tuple):  # CelebA's list ends with an empty name
+        return tuple(str(name) for name in columns if name)
+    return ()
 
 
 def _concatenated(parts: Sequence[Labels]) -> Labels:

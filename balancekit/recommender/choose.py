@@ -29,6 +29,8 @@ from balancekit.weights import pos_weight
 
 __all__ = ["baseline", "recommend"]
 
+PLANNED_TASKS = ("classification", "multilabel")
+
 METRICS: dict[Objective, tuple[str, ...]] = {
     "balanced_accuracy": ("balanced_accuracy", "recall_per_class", "macro_f1"),
     "accuracy": ("accuracy", "recall_per_class"),
@@ -55,7 +57,7 @@ def recommend(
         seed: of everything drawn under the plan.
 
     Raises:
-        DataError: fewer than two classes have samples.
+        DataError: fewer than two classes have samples, or no plan is made for the task yet.
         OptionError: an argument cannot be.
 
     >>> from balancekit import analyze
@@ -63,19 +65,7 @@ def recommend(
     >>> plan.sampling, plan.loss
     (Natural(), LogitAdjusted(tau=1.0))
     """
-    if objective not in METRICS:
-        raise OptionError(f"objective: expected one of {list(METRICS)}, got {objective!r}")
-    if not isinstance(stats, Stats):
-        raise OptionError(
-            f"stats: expected what balancekit.analyze gives, got {type(stats).__name__}. "
-            "recommend(analyze(data)) does both"
-        )
-    filled = [count for count in stats.class_counts if count]
-    if len(filled) < 2:
-        raise DataError(
-            f"{stats.source}: expected two classes with samples at least, got {len(filled)}. "
-            "Nothing can be balanced; check the path, or the label column (--label)."
-        )
+    _check_plannable(stats, objective)
     wanted = _wanted_prior(objective, deployed_prior, stats)
     facts = _facts(stats, wanted)
     rule = next(rule for rule in RULES if rule.when(facts))
@@ -94,6 +84,28 @@ def recommend(
         warnings=_warnings(stats),
         reasons=(*_reasons(rule, facts), why_augmentation),
     ).check()
+
+
+def _check_plannable(stats: Stats, objective: str) -> None:
+    if objective not in METRICS:
+        raise OptionError(f"objective: expected one of {list(METRICS)}, got {objective!r}")
+    if not isinstance(stats, Stats):
+        raise OptionError(
+            f"stats: expected what balancekit.analyze gives, got {type(stats).__name__}. "
+            "recommend(analyze(data)) does both"
+        )
+    if stats.task not in PLANNED_TASKS:
+        raise DataError(
+            f"{stats.source}: expected classification or multi-label data, got {stats.task}, for "
+            "which no plan is made yet. `balancekit analyze` measures it all the same; --task "
+            "multilabel plans for which classes each sample shows."
+        )
+    filled = [count for count in stats.class_counts if count]
+    if len(filled) < 2:
+        raise DataError(
+            f"{stats.source}: expected two classes with samples at least, got {len(filled)}. "
+            "Nothing can be balanced; check the path, or the label column (--label)."
+        )
 
 
 def baseline(stats: Stats, *, seed: int = 0) -> Plan:

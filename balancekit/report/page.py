@@ -1,7 +1,5 @@
 """One self-contained HTML page: pictures and plots inside, no script, no network."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -11,7 +9,9 @@ from numpy.typing import NDArray
 
 from balancekit.exposure import Exposure
 from balancekit.plan import Plan
+from balancekit.report.html import render
 from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
+from balancekit.report.thumbnails import data_uri
 from balancekit.report.words import (
     choice_text,
     comparison_verdict,
@@ -38,6 +38,9 @@ __all__ = ["Pictures", "render_page"]
 PARTS = ("sampling", "loss", "correction", "augmentation", "bias_init")
 MOST_ROWS = 40
 """Classes plotted; the middle of more is left out, as in the terminal."""
+
+LONGEST_PX = 96
+"""Longest side of an embedded picture."""
 
 MOST_CONFUSION_CLASSES = 40
 """Classes up to which confusion matrices are drawn: cells of more cannot be told apart."""
@@ -81,17 +84,9 @@ def render_page(
         how_made: the command that made the page, and of what.
         next_commands: what to try next.
     """
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-
-    environment = Environment(
-        loader=PackageLoader("balancekit.report"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     line, tone = verdict(stats)
-    return environment.get_template("page.html.j2").render(
+    return render(
+        "page.html.j2",
         title=title,
         verdict=line,
         tone=tone,
@@ -213,19 +208,12 @@ def _results(comparison: "Comparison") -> dict[str, Any]:
 
 def _embedded(pictures: Pictures) -> dict[str, Any]:
     return {
-        "by_class": {printable(k): [_data_uri(p) for p in v] for k, v in pictures.by_class.items()},
+        "by_class": {
+            printable(k): [data_uri(p, LONGEST_PX) for p in v] for k, v in pictures.by_class.items()
+        },
         "augmented": {
-            printable(k): [_data_uri(p) for p in v] for k, v in pictures.augmented.items()
+            printable(k): [data_uri(p, LONGEST_PX) for p in v]
+            for k, v in pictures.augmented.items()
         },
         "operations": pictures.operations,
     }
-
-
-def _data_uri(picture: NDArray[np.uint8], longest_px: int = 96) -> str:
-    from PIL import Image
-
-    image = Image.fromarray(picture)
-    image.thumbnail((longest_px, longest_px))
-    file = io.BytesIO()
-    image.save(file, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

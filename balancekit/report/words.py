@@ -1,7 +1,7 @@
 """Numbers and choices in words, the same in terminal and page."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,20 +10,25 @@ import numpy as np
 from balancekit.exposure import Exposure
 from balancekit.metrics import balanced_accuracy
 from balancekit.plan import CorrectAfterTraining, NoAugmentation, Plan, TaskAugmentation
-from balancekit.stats import Stats
+from balancekit.stats import Drift, Regression, Stats, Unit
 
 if TYPE_CHECKING:
     from balancekit.comparison import Comparison
 
 __all__ = [
     "MOST_EXAMPLES",
+    "UNIT_TITLES",
+    "bin_range",
     "choice_text",
     "comparison_verdict",
+    "contents_text",
     "decimal",
     "drawn_text",
+    "drift_verdict",
     "examples_text",
     "headline_measures",
     "in_a_batch",
+    "left_to_right",
     "mean_text",
     "n_of",
     "percent",
@@ -42,6 +47,17 @@ LEVELS = (
     (float("inf"), "bad", "Extreme imbalance"),
 )
 """Upper imbalance ratio of each level, its tone, and its name."""
+
+UNIT_TITLES: Mapping[Unit, str] = {
+    "samples": "samples",
+    "labels": "samples",
+    "instances": "instances",
+    "keypoints": "key points",
+    "pixels": "pixels",
+}
+"""What the counts of classes count, as the head of a column."""
+
+LEFT_TO_RIGHT = "\u200e"
 
 LONGEST_NAME = 40
 """Characters of a class name in a sentence."""
@@ -108,7 +124,20 @@ def shortened(text: str, longest: int = LONGEST_NAME) -> str:
     'Felis s…'
     """
     text = printable(text)
-    return text if len(text) <= longest else text[: longest - 1].rstrip() + "…"
+    return left_to_right(text if len(text) <= longest else text[: longest - 1].rstrip() + "…")
+
+
+def left_to_right(text: str) -> str:
+    """A text that is followed from left to right, even where it is itself read from the right.
+
+    Without the mark, which has no width, a terminal or browser would take a number behind the
+    name for a part of it, and show it before the name.
+
+    >>> left_to_right("cat"), left_to_right("שלום") == "שלום" + LEFT_TO_RIGHT
+    ('cat', True)
+    """
+    from_the_right = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
+    return text + LEFT_TO_RIGHT if from_the_right else text
 
 
 def examples_text(examples: Sequence[str], count: int, most: int = MOST_EXAMPLES) -> str:
@@ -119,7 +148,8 @@ def examples_text(examples: Sequence[str], count: int, most: int = MOST_EXAMPLES
     """
     shown = [shortened(example, LONGEST_EXAMPLE) for example in examples[:most]]
     more = count - len(shown)
-    return ", ".join(shown) + (f" and {more:,} more" if shown and more > 0 else "")
+    comma = "; " if any(", " in example for example in shown) else ", "
+    return comma.join(shown) + (f" and {more:,} more" if shown and more > 0 else "")
 
 
 def verdict(stats: Stats) -> tuple[str, str]:
@@ -129,26 +159,86 @@ def verdict(stats: Stats) -> tuple[str, str]:
     largest, smallest = max(filled, default=0), min(filled, default=0)
     if ratio is None or not filled:
         return "No labelled sample: nothing to learn from.", "bad"
+    tone, name = next((tone, name) for top, tone, name in LEVELS if ratio < top)
     names = stats.class_names
     most = shortened(names[stats.class_counts.index(largest)])
+    if stats.task == "regression":
+        return f"{name}: {_density_text(stats)}.", tone
     if len(filled) == 1:
         return f"One class only, {most}: nothing to tell apart.", "bad"
-    tone, name = next((tone, name) for top, tone, name in LEVELS if ratio < top)
+    unit = UNIT_TITLES[stats.unit]
     if largest == smallest:
-        every = n_of(largest, "sample")
+        every = n_of(largest, unit.removesuffix("s"))
         return f"{name}: each of {n_of(len(filled), 'class', 'classes')} has {every}.", tone
     least = shortened(names[stats.class_counts.index(smallest)])
     times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.1f}"
-    compared = f"{most} has {times} times the samples of {least}"
+    compared = f"{most} has {times} times the {unit} of {least}"
     return f"{name}: {compared} ({largest:,} to {smallest:,}).", tone
 
 
+def _density_text(stats: Stats) -> str:
+    """Where half of the values of a regression lie, and how much of their range is empty."""
+    first, end = densest_half(stats.class_counts)
+    names, n_bins = stats.class_names, len(stats.class_names)
+    if n_bins == 1:
+        return f"all values lie in {names[0]}"
+    half = f"half of the values lie in {percent((end - first) / n_bins, 0)} of their range"
+    where = f"{bin_range(names[first], names[end - 1])} of {bin_range(names[0], names[-1])}"
+    empty = stats.class_counts.count(0)
+    holes = f"; {n_of(empty, 'bin is', 'bins are')} empty" if empty else ""
+    return f"{half} ({where}){holes}"
+
+
+def densest_half(counts: Sequence[int]) -> tuple[int, int]:
+    """First and end of the shortest run of bins that holds half of all counts.
+
+    >>> densest_half([1, 0, 5, 4, 1])
+    (2, 4)
+    """
+    sums = np.concatenate([[0], np.cumsum(np.asarray(counts, np.int64))])
+    # For each first bin, the least end whose sum reaches half; beyond the last: no run.
+    ends = np.searchsorted(sums, sums[:-1] + (sums[-1] + 1) // 2)
+    lengths = np.where(ends < len(sums), ends - np.arange(len(ends)), len(sums))
+    first = int(lengths.argmin())
+    return first, int(ends[first])
+
+
+def bin_range(first: str, last: str) -> str:
+    """The range from one bin of a regression to another, by their names.
+
+    >>> bin_range("18", "27"), bin_range("[0.5, 0.6)", "[0.9, 1)"), bin_range("7", "7")
+    ('18 to 27', '0.5 to 1', '7')
+    """
+    low, high = (name.strip("[)").split(", ")[end] for name, end in ((first, 0), (last, -1)))
+    return low if low == high else f"{low} to {high}"
+
+
+def contents_text(stats: Stats) -> str:
+    """How many samples there are, and of how many classes, in the words of the task."""
+    classes = n_of(len(stats.class_names), "class", "classes")
+    total = sum(stats.class_counts)
+    if stats.task in ("detection", "segmentation", "keypoints"):
+        background = f" ({stats.n_unlabelled:,} background)" if stats.n_unlabelled else ""
+        unit = UNIT_TITLES[stats.unit].removesuffix("s")
+        return f"{n_of(stats.n_samples, 'picture')}{background}, {n_of(total, unit)} in {classes}"
+    unlabelled = f" ({stats.n_unlabelled:,} without a label)" if stats.n_unlabelled else ""
+    samples = f"{n_of(stats.n_samples, 'sample')}{unlabelled}"
+    if stats.task == "regression":
+        return f"{samples} with a value, in {n_of(len(stats.class_names), 'bin')}"
+    several = f", {n_of(total, 'label')}" if stats.task == "multilabel" else ""
+    return f"{samples}{several} in {classes}"
+
+
 def headline_measures(stats: Stats) -> tuple[tuple[str, str, str], ...]:
-    """The measures that one reads first: name, value, and how to read it."""
+    """The measures that one reads first in this task: name, value, and how to read it."""
     balance = stats.balance
+    if stats.regression is not None:
+        return _regression_measures(stats.regression, balance.imbalance_ratio)
     effective = decimal(balance.effective_classes_entropy, 2)
     shots = f"{balance.n_many:,} / {balance.n_medium:,} / {balance.n_few:,}"
-    measures = (
+    by_samples = stats.unit in ("samples", "labels")
+    of_over = "classes of over 100" if by_samples else "in over 100 pictures"
+    measures = [
         ("imbalance ratio", decimal(balance.imbalance_ratio, 2), "largest class to smallest"),
         (
             "normalised entropy",
@@ -161,12 +251,58 @@ def headline_measures(stats: Stats) -> tuple[tuple[str, str, str], ...]:
             "equal classes of the same entropy",
         ),
         ("Gini", decimal(balance.gini, 3), "0 is balanced, 1 is all in one of many"),
-        ("many / medium / few", shots, "classes of over 100, 20–100, under 20"),
-    )
+        ("many / medium / few", shots, f"{of_over}, 20–100, under 20"),
+    ]
     if balance.n_empty_classes:
         empty = ("empty classes", f"{balance.n_empty_classes:,}", "declared, without a sample")
-        return (*measures, empty)
-    return measures
+        measures.append(empty)
+    return (*measures, *_task_measures(stats))
+
+
+def _task_measures(stats: Stats) -> Iterator[tuple[str, str, str]]:
+    """Measures that other tasks do not have."""
+    sets = stats.multilabel
+    if sets is not None and stats.task == "multilabel":
+        single = f"{sets.n_single_sets:,} of one sample alone"
+        yield "labels a sample", decimal(sets.cardinality, 3), "cardinality"
+        yield "label sets", f"{sets.n_label_sets:,}", single
+        yield "mean IR", decimal(sets.mean_ir, 2), "of the labels, to the most frequent"
+    if sets is not None and sets.scumble is not None:
+        yield "SCUMBLE", decimal(sets.scumble, 3), "near 0 if rare and common labels stay apart"
+    total = sum(stats.class_counts)
+    if stats.unit == "instances":
+        each = decimal(total / stats.n_samples, 2) if stats.n_samples else "–"
+        yield "instances a picture", each, "background included"
+        yield "background", f"{stats.n_unlabelled:,}", "pictures without an instance"
+    if stats.unit == "pixels":
+        void = stats.n_void_pixels / max(1, stats.n_void_pixels + total)
+        yield "void", percent(void), "of the pixels belong to no class"
+
+
+def _regression_measures(
+    found: Regression, ratio: float | None
+) -> tuple[tuple[str, str, str], ...]:
+    empty = f"{found.n_empty_bins:,} of {found.n_bins:,}"
+    return (
+        ("range", f"{found.low:.6g} to {found.high:.6g}", f"bins of {found.bin_width:.6g}"),
+        ("median", f"{found.median:.6g}", "middle of its bin"),
+        ("empty bins", empty, "between the lowest value and the highest"),
+        ("sparse range", percent(found.share_few, 0), "in bins of under 20 samples"),
+        ("imbalance ratio", decimal(ratio, 2), "largest bin to smallest, without empty ones"),
+    )
+
+
+def drift_verdict(drift: Drift) -> str:
+    """What changed between two analyses, in one line."""
+    if drift.verdict == "unchanged":
+        return "Unchanged: the same classes with the same counts."
+    if drift.verdict == "classes-changed":
+        came = [f"{len(drift.added):,} came"] if drift.added else []
+        went = [f"{len(drift.removed):,} went"] if drift.removed else []
+        return f"Classes changed: {', '.join([*came, *went])}."
+    if drift.verdict == "shifted":
+        return "Shifted: the classes are distributed otherwise than chance explains."
+    return "Within chance: the counts differ no more than another draw of the same data would."
 
 
 def plan_verdict(plan: Plan) -> str:

@@ -3,28 +3,15 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from balancekit.errors import DataError, OptionError
-from balancekit.labels import Labels, Task, labels_of
-from balancekit.sources import (
-    arff,
-    coco,
-    csv_table,
-    huggingface,
-    image_folder,
-    masks,
-    numpy_file,
-    other_formats,
-    remote,
-    text_folder,
-    voc,
-    webdataset,
-    yolo,
-)
-from balancekit.sources.labels_source import LabelsSource
-from balancekit.sources.of_task import SourceOfTask, labels_of_task
+from balancekit.labels import Labels, Task
+from balancekit.sources.image_folder import is_plain
+from balancekit.sources.labels_source import LabelsSource, labels_source_of
+from balancekit.sources.of_task import SourceOfTask
 from balancekit.sources.pictures import readable
 from balancekit.sources.source import Format, ReadOptions, Source
 
@@ -39,15 +26,35 @@ class FormatEntry:
         name: by which `--format` knows it.
         what: what it looks like, in words.
         tasks: that it can carry.
-        recognise: why a path is taken for this format, in words; None if it is not.
-        open: the source of a path.
+        recognised_by: module and function of this room, loaded when the format is asked for.
+        opened_by: the same for its source.
     """
 
     name: Format
     what: str
     tasks: tuple[Task, ...]
-    recognise: Callable[[Path], str | None]
-    open: Callable[[Path, ReadOptions], Source]
+    recognised_by: str
+    opened_by: str
+
+    def recognise(self, path: Path) -> str | None:
+        """Why a path is taken for this format, in words; None if it is not."""
+        function: Callable[[Path], str | None] = _function(self.recognised_by)
+        return function(path)
+
+    def open(self, path: Path, options: ReadOptions) -> Source:
+        """The source of a path.
+
+        Raises:
+            DataError: the data are not as this format has them.
+            OptionError: an option cannot be with it.
+        """
+        function: Callable[[Path, ReadOptions], Source] = _function(self.opened_by)
+        return function(path, options)
+
+
+def _function(name: str) -> Any:
+    module, _, function = name.partition(".")
+    return getattr(import_module(f"balancekit.sources.{module}"), function)
 
 
 TABLE_TASKS: tuple[Task, ...] = ("classification", "multilabel", "regression")
@@ -57,102 +64,104 @@ FORMATS: tuple[FormatEntry, ...] = (
         "yolo",
         "data.yaml, or images/ beside labels/ with a text file a picture",
         ("detection", "segmentation", "keypoints"),
-        yolo.recognise,
-        yolo.open_yolo,
+        "yolo.recognise",
+        "yolo.open_yolo",
     ),
     FormatEntry(
         "coco",
         "COCO or LVIS JSON: instances, key points, panoptic; or a folder with annotations/",
         ("detection", "segmentation", "keypoints"),
-        coco.recognise,
-        coco.open_coco,
+        "coco.recognise",
+        "coco.open_coco",
     ),
     FormatEntry(
         "voc",
         "a folder of Pascal VOC XML files, or with Annotations/ and ImageSets/",
         ("detection",),
-        voc.recognise,
-        voc.open_voc,
+        "voc.recognise",
+        "voc.open_voc",
     ),
     FormatEntry(
         "huggingface",
         "a folder of Hugging Face datasets: save_to_disk, or parquet with a data card",
         TABLE_TASKS,
-        huggingface.recognise,
-        huggingface.open_huggingface,
+        "huggingface.recognise",
+        "huggingface.open_huggingface",
     ),
     FormatEntry(
         "webdataset",
         "tar files of samples whose members share a key",
         ("classification", "multilabel"),
-        webdataset.recognise,
-        webdataset.open_webdataset,
+        "webdataset.recognise",
+        "webdataset.open_webdataset",
     ),
     FormatEntry(
         "masks",
         "a folder of masks: index, palette, or RGB with a colour table",
         ("segmentation",),
-        masks.recognise,
-        masks.open_masks,
-    ),
-    FormatEntry(
-        "arff",
-        "ARFF, with Mulan's XML beside it if multi-label; KEEL's .dat",
-        TABLE_TASKS,
-        arff.recognise,
-        arff.open_arff,
-    ),
-    FormatEntry(
-        "npz",
-        ".npz or .npy arrays of labels, by MedMNIST's names or others",
-        TABLE_TASKS,
-        numpy_file.recognise,
-        numpy_file.open_numpy,
-    ),
-    FormatEntry(
-        "csv",
-        "CSV or TSV, or a folder of them",
-        TABLE_TASKS,
-        csv_table.recognise_csv,
-        csv_table.open_csv,
-    ),
-    FormatEntry(
-        "jsonl",
-        "JSON lines, or a folder of them",
-        TABLE_TASKS,
-        csv_table.recognise_jsonl,
-        csv_table.open_jsonl,
-    ),
-    FormatEntry(
-        "parquet",
-        "Parquet, or a folder of it",
-        TABLE_TASKS,
-        csv_table.recognise_parquet,
-        csv_table.open_parquet,
-    ),
-    FormatEntry(
-        "text",
-        "a text file a class with a sample a line, or a folder a class with a sample a file",
-        ("classification",),
-        text_folder.recognise,
-        text_folder.open_text,
-    ),
-    FormatEntry(
-        "datumaro",
-        "what datumaro reads besides: CVAT, KITTI, Open Images … (extra `formats`)",
-        ("classification", "multilabel", "detection", "segmentation", "keypoints"),
-        other_formats.recognise,
-        other_formats.open_datumaro,
+        "masks.recognise",
+        "masks.open_masks",
     ),
     FormatEntry(
         "image-folder",
         "a folder of pictures a class, within split folders or not",
         ("classification",),
-        image_folder.recognise,
-        image_folder.open_image_folder,
+        "image_folder.recognise",
+        "image_folder.open_image_folder",
+    ),
+    FormatEntry(
+        "arff",
+        "ARFF, with Mulan's XML beside it if multi-label; KEEL's .dat",
+        TABLE_TASKS,
+        "arff.recognise",
+        "arff.open_arff",
+    ),
+    FormatEntry(
+        "npz",
+        ".npz or .npy arrays of labels, by MedMNIST's names or others",
+        TABLE_TASKS,
+        "numpy_file.recognise",
+        "numpy_file.open_numpy",
+    ),
+    FormatEntry(
+        "csv",
+        "CSV or TSV, or a folder of them",
+        TABLE_TASKS,
+        "tables.recognise_csv",
+        "tables.open_csv",
+    ),
+    FormatEntry(
+        "jsonl",
+        "JSON lines, or a folder of them",
+        TABLE_TASKS,
+        "tables.recognise_jsonl",
+        "tables.open_jsonl",
+    ),
+    FormatEntry(
+        "parquet",
+        "Parquet, or a folder of it",
+        TABLE_TASKS,
+        "tables.recognise_parquet",
+        "tables.open_parquet",
+    ),
+    FormatEntry(
+        "text",
+        "a text file a class with a sample a line, or a folder a class with a sample a file",
+        ("classification",),
+        "text_folder.recognise",
+        "text_folder.open_text",
+    ),
+    FormatEntry(
+        "datumaro",
+        "what datumaro reads besides: CVAT, KITTI, Open Images … (extra `formats`)",
+        ("classification", "multilabel", "detection", "segmentation", "keypoints"),
+        "other_formats.recognise",
+        "other_formats.open_datumaro",
     ),
 )
 """Formats, those told most surely first: the first that recognises a path takes it."""
+
+ENTRY_OF = {entry.name: entry for entry in FORMATS}
 
 
 def read(
@@ -214,9 +223,15 @@ def open_source(
     if format != "auto" and format not in get_args(Format):
         raise OptionError(f"format: expected one of {get_args(Format)}, got {format!r}")
     if not isinstance(data, str | os.PathLike):
-        return _open_object(data, options)
-    path = remote.fetched(str(data)) if remote.is_url(data) else Path(data)
-    if not path.exists():
+        return labels_source_of(data, options)
+    if isinstance(data, str) and "://" in data:
+        from balancekit.sources import remote
+
+        return remote.open_url(
+            data, lambda path: open_source(path, options, format=format), options, format
+        )
+    path = Path(data)
+    if not path.exists() and ENTRY_OF["webdataset"].recognise(path) is None:  # many, by a pattern
         raise DataError(
             f"{path}: expected a folder or file of a data set, got nothing there. Check the path."
         )
@@ -227,27 +242,22 @@ def open_source(
     return source if options.task is None else SourceOfTask(source, options.task)
 
 
-def _open_object(data: object, options: ReadOptions) -> Source:
-    if options.split is not None or (options.label is not None and not hasattr(data, "columns")):
-        raise OptionError(
-            "label, split: expected with a path (label with a DataFrame too), got them "
-            f"with a {type(data).__name__}. Leave them out."
-        )
-    labels = labels_of_task(labels_of(data, options.label), options.task)
-    in_words = "in memory" if isinstance(data, Labels) else f"of a {type(data).__name__}"
-    return LabelsSource(labels, f"labels {in_words}")
-
-
 def _entry_of(path: Path, format: Format | Literal["auto"]) -> FormatEntry:  # noqa: A002
     """The entry of a format by its name, or the first that recognises the path.
 
     Raises:
         DataError: none does.
     """
+    if format != "auto":
+        return ENTRY_OF[format]
+    if is_plain(path):  # saves that every format looks at each of perhaps 100,000 folders
+        return ENTRY_OF["image-folder"]
     for entry in FORMATS:
-        if entry.name == format or (format == "auto" and entry.recognise(path) is not None):
+        if entry.recognise(path) is not None:
             return entry
-    got = "an unknown folder" if path.is_dir() else f"a {path.suffix or 'nameless'} file"
+    if path.is_dir():  # its error says what is missing
+        return ENTRY_OF["image-folder"]
+    got = f"a {path.suffix or 'nameless'} file"
     raise DataError(
         f"{path}: expected a data set in a known format, got {got}. Say --format csv if it is "
         "a table; `balancekit formats` lists the others."

@@ -1,288 +1,253 @@
 """Image folders: `DATA/CLASS/**/picture.jpg`, or with splits `DATA/train/CLASS/**`.
 
 Samples come in the order of torchvision's ImageFolder: classes by name, then folders by
-path, then files by name.
+path, then files by name. Links are followed wherever they lead, as class folders are often
+made of links to one store of pictures, unless they lead back to a folder above them.
 """
 
 import os
+import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from heapq import nsmallest
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels, SampleIds
+from balancekit.sources.folder_layout import SPLIT_NAMES, Layout, layout_of
+from balancekit.sources.folder_scan import (
+    FolderScan,
+    ScanFolder,
+    first_kinds,
+    has_picture,
+    is_hidden,
+    scan_class_folder,
+)
 from balancekit.sources.parts import CountedShard
 from balancekit.sources.pictures import PICTURE_SUFFIXES, picture_check_shards, readable
 from balancekit.sources.source import Checks, ReadOptions, Source
-from balancekit.stats import Counts, Problem, ProblemKind, Shard
+from balancekit.stats import Counts, Shard
 
-__all__ = ["ImageFolder", "open_image_folder", "recognise", "scan_class_folder"]
+__all__ = ["SPLIT_NAMES", "ImageFolder", "is_hidden", "is_plain", "open_image_folder", "recognise"]
 
-SPLIT_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-    "eval": "test",
-}
-LOSSY_SUFFIXES = (".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff")
+MAX_FOLDERS_PER_SHARD = 64
+"""Class folders counted by one shard, so that 100,000 of them are not as many tasks."""
 
+MIN_SHARDS = 32
+"""Shards made of many class folders at least, so that every worker has some."""
 
-@dataclass
-class FolderScan:
-    """What lies in one class folder: picture paths below it, and what was left out."""
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 
-    pictures: list[str] = field(default_factory=list)
-    problems: dict[ProblemKind, Problem] = field(default_factory=dict)
+NO_CLASS = re.compile(r"im(a)?ge?s?|label|annot|mask|segment|panoptic|gt|data", re.IGNORECASE)
+"""Names of folders that other formats are made of."""
 
-    def note(self, kind: ProblemKind, *paths: str) -> None:
-        """Count one occurrence a path."""
-        if paths:
-            problem = Problem(count=len(paths), examples=tuple(sorted(map(readable, paths))[:5]))
-            known = self.problems.get(kind)
-            self.problems[kind] = problem if known is None else known + problem
+N_PLAIN = 3
+"""Class folders that a plain image folder has at least, and that are looked into."""
+
+MAX_FOLDERS_RECOGNISED = 50
+"""Class folders looked into to tell the format, of perhaps 100,000."""
+
+ONE_AT_A_TIME = Lock()
+"""Held while folders are listed: the system call gives up the interpreter lock for every
+entry, so that two threads take nearly twice as long as one."""
 
 
 def recognise(path: Path) -> str | None:
-    """Why a path is taken for this format, in words; None if it is not."""
-    return "a folder" if path.is_dir() else None
+    """Why a path is taken for this format, in words; None if it is not.
+
+    Pictures must be the most of what lies in two class folders, or in one if no table beside
+    it may name the classes of its pictures.
+    """
+    if not path.is_dir():
+        return None
+    try:
+        layout = layout_of(str(path), None)
+        beside = [name.lower() for name in os.listdir(path)]  # noqa: PTH208 - names alone
+    except (DataError, OSError):
+        return None
+    needed = 2 if any(name.endswith(TABLE_SUFFIXES) for name in beside) else 1
+    for folders in list(layout.class_folders.values())[:MAX_FOLDERS_RECOGNISED]:
+        needed -= any(0 < (kinds := first_kinds(f))["picture"] >= kinds["other"] for f in folders)
+        if not needed:
+            return "class folders of pictures"
+    return None
+
+
+def is_plain(path: Path) -> bool:
+    """Whether a path is surely of this format, told without looking for any other.
+
+    There are three class folders at least, nothing else beside them, none of a name that
+    other formats use, and nothing but pictures in the first.
+    """
+    base = str(path)
+    names = _folders_alone(base)
+    if names and all(name.lower() in SPLIT_NAMES for name in names):
+        base = f"{base}/{min(names)}"
+        names = _folders_alone(base)
+    if len(names) < N_PLAIN or any(map(NO_CLASS.search, names)):
+        return False
+    kinds = [first_kinds(f"{base}/{name}") for name in nsmallest(N_PLAIN, names)]
+    return all(found["picture"] and not found["other"] for found in kinds)
+
+
+def _folders_alone(path: str) -> list[str]:
+    """Names of the folders in a folder; none if files lie beside them."""
+    names = []
+    try:
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if is_hidden(entry.name):
+                    continue
+                if not entry.is_dir():
+                    return []
+                names.append(entry.name)
+    except OSError:
+        return []
+    return names
 
 
 def open_image_folder(path: Path, options: ReadOptions) -> "ImageFolder":
     """The source of a folder of class folders.
 
     Raises:
+        DataError: no class folder is there, or not the split.
         OptionError: a label is named, which folders do not have.
     """
     if options.label is not None:
         raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
-    return ImageFolder(path, options.split)
+    return ImageFolder(layout_of(str(path), options.split))
 
 
 class ImageFolder:
     """A folder of class folders of pictures.
 
     Args:
-        root: the folder.
-        split: the split to read, where the class folders lie in split folders; "train" is
-            taken if it is not given.
-
-    Raises:
-        DataError: no class folder with pictures is there.
+        layout: where its class folders lie.
     """
 
     format = "image-folder"
 
-    def __init__(self, root: Path, split: str | None = None) -> None:
-        self._root = root
-        self.base, self._split_note, self._other_splits = _find_split(root, split)
-        self.split = self.base.name if self._split_note else None
-        self.class_folders, self._outside = _class_folders(self.base)
+    def __init__(self, layout: Layout) -> None:
+        self._layout, self._scan_folder = layout, layout.scan_folder
+        self.split = layout.split
 
     @property
     def description(self) -> str:
         """What was taken and why, in words."""
-        n_classes = len(self.class_folders)
+        n_classes = len(self._layout.class_folders)
         folders = "class folder" if n_classes == 1 else "class folders"
-        return f"image folder {readable(self._root)} ({n_classes} {folders}{self._split_note})"
-
-    @cached_property
-    def _scans(self) -> dict[str, FolderScan]:
-        scans = {name: scan_class_folder(path) for name, path in self.class_folders.items()}
-        if not any(scan.pictures for scan in scans.values()):
-            raise DataError(_no_pictures_message(self.base, scans.values()))
-        return scans
+        split = f", split {self.split}" if self.split else ""
+        if self._layout.other_splits:
+            split += f" beside {', '.join(self._layout.other_splits)}"
+        return f"image folder {readable(self._layout.root)} ({n_classes} {folders}{split})"
 
     def other_splits(self) -> Mapping[str, Source]:
         """The other split folders."""
-        return {name: ImageFolder(self._root, name) for name in self._other_splits}
+        return {
+            name: ImageFolder(self._layout.of_split(name)) for name in self._layout.other_splits
+        }
 
     def read_labels(self) -> Labels:
-        """Labels whose ids are the paths of the pictures."""
-        sizes = [len(scan.pictures) for scan in self._scans.values()]
-        paths = [path for scan in self._scans.values() for path in scan.pictures]
-        prefix = os.path.join(self.base, "")  # noqa: PTH118 - Path drops the last separator
-        names = [path.removeprefix(prefix) for path in paths]
+        """Labels whose ids are the paths of the pictures.
+
+        Raises:
+            DataError: there are no pictures.
+        """
+        prefix = os.path.join(self._layout.base, "")  # noqa: PTH118 - Path drops the last separator
+        sizes, names = [], []
+        for folders in self._layout.class_folders.values():
+            pictures = [p for folder in folders for p in self._scan(folder, keep=True).pictures]
+            sizes.append(len(pictures))
+            names += [path.removeprefix(prefix) for path in pictures]
+        if not names:
+            raise DataError(self._no_pictures())
         return Labels(
             class_ids=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
-            class_names=tuple(map(readable, self._scans)),
+            class_names=tuple(map(readable, self._layout.class_folders)),
             sample_ids=SampleIds.from_names(names, prefix),
             media="pictures",
         )
 
     def order_classes(self, names: set[str]) -> tuple[str, ...]:
         """By name as text, as torchvision has it: "10" before "2"."""
-        return tuple(readable(name) for name in self.class_folders)
+        return tuple(map(readable, self._layout.class_folders))
 
-    def shards(self) -> Iterable[Shard]:
-        """One shard a class folder, and one for what lies outside of them."""
-        if not any(scan.pictures for scan in self._scans.values()):
-            return
-        yield CountedShard(Counts(media="pictures", problems=dict(self._outside.problems)))
-        if self._other_splits:
-            left_out = FolderScan()
-            left_out.note("other-split", *self._other_splits)
-            yield CountedShard(Counts(problems=dict(left_out.problems)))
-        for name, scan in self._scans.items():
-            yield ClassFolderShard(readable(name), scan)
+    def shards(self) -> Iterator[Shard]:
+        """One shard a few class folders, and one for what lies outside of them.
+
+        Raises:
+            DataError: there are no pictures.
+        """
+        folders = self._layout.class_folders
+        if not any(
+            has_picture(path, self._scan_folder) for paths in folders.values() for path in paths
+        ):
+            raise DataError(self._no_pictures())
+        for outside in self._layout.outside:
+            yield CountedShard(Counts(media="pictures", problems=outside.notes.problems()))
+        n_folders = max(1, min(MAX_FOLDERS_PER_SHARD, len(folders) // MIN_SHARDS))
+        if self._scan_folder is not None:  # a listing need not be sent to every worker
+            n_folders = len(folders)
+        named = tuple(folders.items())
+        for start in range(0, len(named), n_folders):
+            yield ClassFoldersShard(named[start : start + n_folders], self._scan_folder)
 
     def check_shards(self, checks: Checks) -> Iterable[Shard]:
         """Chunks of pictures to look at."""
         named = replace(checks, split=checks.split or self.split or "")
         return picture_check_shards(self.read_labels(), named)
 
+    def _scan(self, path: str, *, keep: bool) -> FolderScan:
+        return scan_class_folder(path, keep=keep, scan_folder=self._scan_folder)
 
-@dataclass(frozen=True)
-class ClassFolderShard:
-    """One class folder."""
-
-    class_name: str
-    scan: FolderScan
-
-    def count(self) -> Counts:
-        """The count of its pictures."""
-        n_pictures = len(self.scan.pictures)
-        return Counts(
-            samples_per_class={self.class_name: n_pictures},
-            n_samples=n_pictures,
-            media="pictures",
-            problems=dict(self.scan.problems),
+    def _no_pictures(self) -> str:
+        """What is wrong where no class folder holds a picture."""
+        suffixes: Counter[str] = Counter()
+        unreadable = 0
+        for folders in self._layout.class_folders.values():
+            for folder in folders:
+                problems = self._scan(folder, keep=False).notes.problems()
+                unreadable += "folder-unreadable" in problems
+                if (others := problems.get("file-not-picture")) is not None:
+                    suffixes.update(Path(name).suffix or "no suffix" for name in others.examples)
+        got = f"files such as {', '.join(sorted(suffixes)[:5])}" if suffixes else "no files"
+        if unreadable:
+            got += f", and {unreadable} folders that cannot be read"
+        return (
+            f"{readable(self._layout.base)}: expected pictures in the class folders "
+            f"({PICTURE_SUFFIXES[0]} …), got {got}"
         )
 
 
-def scan_class_folder(path: str) -> FolderScan:
-    """Pictures below a class folder, sorted, and what was left out and why.
+@dataclass(frozen=True)
+class ClassFoldersShard:
+    """Some class folders.
 
-    A file is no sample if it is hidden, no picture, or a mask: a .png beside a picture of
-    the same stem in a lossy format.
+    Attributes:
+        folders: the name of each class and its folders.
+        scan_folder: lists a folder; `os.scandir` if None.
     """
-    scan = FolderScan()
-    files_of: dict[str, list[str]] = {}
-    waiting = [path]
-    while waiting:
-        folder = waiting.pop()
-        try:
-            with os.scandir(folder) as entries:
-                _sort_entries(folder, entries, scan, files_of, waiting)
-        except OSError as error:
-            scan.note("folder-unreadable", f"{folder} ({error.strerror})")
-    for folder in sorted(files_of):
-        names = sorted(files_of[folder])
-        lossy = {os.path.splitext(n)[0] for n in names if n.lower().endswith(LOSSY_SUFFIXES)}  # noqa: PTH122
-        masks = {n for n in names if n[-4:].lower() == ".png" and n[:-4] in lossy}
-        scan.note("mask-beside-picture", *(f"{folder}/{name}" for name in masks))
-        scan.pictures += [f"{folder}/{name}" for name in names if name not in masks]
-    return scan
 
+    folders: tuple[tuple[str, tuple[str, ...]], ...]
+    scan_folder: ScanFolder | None = None
 
-def _sort_entries(
-    folder: str,
-    entries: Iterable[os.DirEntry[str]],
-    scan: FolderScan,
-    files_of: dict[str, list[str]],
-    waiting: list[str],
-) -> None:
-    for entry in entries:
-        name = entry.name
-        if is_hidden(name):
-            scan.note("hidden-file", entry.path)
-        elif name.lower().endswith(PICTURE_SUFFIXES) and not entry.is_dir():
-            files_of.setdefault(folder, []).append(name)
-        elif entry.is_dir():
-            if entry.is_symlink() and _leads_back(entry.path):
-                scan.note("link-loop", entry.path)
-            else:
-                waiting.append(entry.path)
-        else:
-            scan.note("file-not-picture", entry.path)
-
-
-def is_hidden(name: str) -> bool:
-    """Whether a file or folder is left behind by a system and no part of the data."""
-    return name.startswith(".") or name in ("__MACOSX", "Thumbs.db", "desktop.ini")
-
-
-def _leads_back(link: str) -> bool:
-    """Whether a link leads to a folder on the way to it, or above."""
-    target = os.path.realpath(link) + os.sep
-    # All folders on the way, not the last alone: two links may lead to one another.
-    return any(
-        (os.path.realpath(folder) + os.sep).startswith(target) for folder in Path(link).parents
-    )
-
-
-def _list_folder(path: Path) -> list[os.DirEntry[str]]:
-    try:
-        with os.scandir(path) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be listed ({error.strerror})") from None
-
-
-def _find_split(root: Path, split: str | None) -> tuple[Path, str, list[str]]:
-    """Folder of the class folders, a note on the split, and the splits left aside."""
-    folders = [entry.name for entry in _list_folder(root) if entry.is_dir()]
-    folders = [name for name in folders if not is_hidden(name)]
-    splits = {SPLIT_NAMES.get(name.lower(), ""): name for name in reversed(folders)}
-    if not folders or "" in splits:
-        if split is not None:
-            raise DataError(
-                f"{root}: expected split folders such as train and val, got {folders[:6]}. "
-                "Leave out --split."
-            )
-        return root, "", []
-    wanted = split or "train"
-    if wanted in folders:
-        taken = wanted
-    elif wanted in splits:
-        taken = splits[wanted]
-    elif split is None:
-        taken = folders[0]
-    else:
-        raise DataError(f"{root}: expected one of the splits {folders}, got {split!r}")
-    others = [name for name in folders if name != taken]
-    aside = f"; left aside: {', '.join(others)}" if others else ""
-    return root / taken, f", split {taken}{aside}", others
-
-
-def _class_folders(base: Path) -> tuple[dict[str, str], FolderScan]:
-    """Path of each class folder by its name, and what lies beside them."""
-    outside = FolderScan()
-    folders = {}
-    entries = _list_folder(base)
-    for entry in entries:
-        if is_hidden(entry.name):
-            outside.note("hidden-file", entry.path)
-        elif entry.is_symlink() and entry.is_dir() and _leads_back(entry.path):
-            outside.note("link-loop", entry.path)
-        elif entry.is_dir():
-            folders[entry.name] = entry.path
-        elif entry.name.lower().endswith(PICTURE_SUFFIXES):
-            outside.note("picture-outside-class", entry.path)
-        else:
-            outside.note("file-not-picture", entry.path)
-    if not folders:
-        got = "an empty folder" if not entries else f"{len(entries)} files and no class folder"
-        raise DataError(f"{base}: expected class folders such as {base}/cat/1.jpg, got {got}")
-    return folders, outside
-
-
-def _no_pictures_message(base: Path, scans: Iterable[FolderScan]) -> str:
-    suffixes: Counter[str] = Counter()
-    unreadable = 0
-    for scan in scans:
-        unreadable += "folder-unreadable" in scan.problems
-        if (others := scan.problems.get("file-not-picture")) is not None:
-            suffixes.update(Path(name).suffix or "no suffix" for name in others.examples)
-    got = f"files such as {', '.join(suffixes)}" if suffixes else "no files"
-    if unreadable:
-        got += f", and {unreadable} folders that cannot be read"
-    return f"{base}: expected pictures in the class folders ({PICTURE_SUFFIXES[0]} …), got {got}"
+    def count(self) -> Counts:
+        """The count of their pictures."""
+        scan = FolderScan()
+        per_class = {}
+        with ONE_AT_A_TIME:
+            for name, paths in self.folders:
+                before = scan.n_pictures
+                for path in paths:
+                    scan_class_folder(path, scan, scan_folder=self.scan_folder)
+                per_class[readable(name)] = scan.n_pictures - before
+        return Counts(
+            samples_per_class=per_class,
+            n_samples=scan.n_pictures,
+            media="pictures",
+            problems=scan.notes.problems(),
+        )

@@ -1,13 +1,15 @@
 """A source read for the task that the user names, where its labels allow it."""
 
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
 
-from balancekit.errors import DataError
-from balancekit.labels import Labels, Task
+from balancekit.engines import merge_results
+from balancekit.errors import BalancekitWarning, DataError
+from balancekit.labels import Labels, Task, sort_class_names
 from balancekit.sources.source import Checks, Source
 from balancekit.stats import Counts, Shard
 
@@ -53,15 +55,35 @@ class SourceOfTask:
 
     def order_classes(self, names: set[str]) -> tuple[str, ...]:
         """The classes that were counted, in the order of their ids."""
+        if self.task == "regression" and all(map(is_whole, names)):
+            return sort_class_names(names)  # empty bins too, which the source has not met
         return self.source.order_classes(names)
 
     def shards(self) -> Iterable[Shard]:
         """The shards of the source, counted for the task."""
+        if self.task == "regression":  # the bins hang on the whole range, which no shard knows
+            return [_WholeOfTask(self)]
         return (_ShardOfTask(shard, self.task) for shard in self.source.shards())
 
     def check_shards(self, checks: Checks) -> Iterable[Shard]:
         """The check shards of the source."""
         return self.source.check_shards(checks)
+
+
+@dataclass(frozen=True)
+class _WholeOfTask:
+    source: SourceOfTask
+
+    def count(self) -> Counts:
+        counts: Counts = merge_results(
+            (shard.count() for shard in self.source.source.shards()), Counts()
+        )
+        if counts.task == "regression" or not counts.n_samples:
+            return msgspec.structs.replace(counts, task="regression")
+        with warnings.catch_warnings():  # of problems that counting has told already
+            warnings.simplefilter("ignore", BalancekitWarning)
+            values = Counts.from_labels(self.source.read_labels())
+        return values + Counts(problems=counts.problems)
 
 
 @dataclass(frozen=True)
@@ -114,8 +136,18 @@ def labels_of_task(labels: Labels, task: Task | None) -> Labels:
     )
 
 
+def is_whole(name: str) -> bool:
+    """Whether the name of a class is a whole number, as that of a bin of width 1 is."""
+    return name.removeprefix("-").isdecimal()
+
+
 def _refuse_unless_sets(found: Task, wanted: Task) -> None:
-    if wanted != "multilabel" or found == "regression":
+    if found == "regression":
+        raise DataError(
+            f"task: expected {wanted} data, got numbers that are not whole: the targets of a "
+            "regression. Give classes, such as the bin in which each number falls."
+        )
+    if wanted != "multilabel":
         raise DataError(f"task: expected {wanted} data, got {found} data")
 
 

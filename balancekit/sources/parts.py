@@ -4,8 +4,9 @@ A format gives its parts and says what it is; labels, shards and checks follow f
 so that counting and reading cannot differ.
 """
 
+import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 from operator import add
@@ -17,7 +18,7 @@ from balancekit.sources.pictures import picture_check_shards
 from balancekit.sources.source import Checks, Format, Source
 from balancekit.stats import Counts, Problem, ProblemKind, Shard
 
-__all__ = ["Part", "PartsSource", "Reading"]
+__all__ = ["Part", "PartsSource", "ReadAlready", "Reading"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +44,17 @@ class Part(Protocol):
 
 
 @dataclass(frozen=True)
+class ReadAlready:
+    """A part that was read when it was found: problems of a listing, say."""
+
+    reading: Reading
+
+    def read(self) -> Reading:
+        """The reading."""
+        return self.reading
+
+
+@dataclass(frozen=True)
 class _PartShard:
     part: Part
 
@@ -61,16 +73,16 @@ class PartsSource:
         description: what was taken and why, in words.
         parts: the parts, in the order of their samples.
         class_names: the classes that the data declare, in their order; those met besides
-            come behind them, by name. None if the data declare none.
+            come behind them, by name. None if the data declare none; a function where they
+            are known only after reading, and each part names all of them.
         split: the split that this is, if there are any.
         splits: the other splits, by name.
-        n_read_ahead: parts a shard takes, where parts are small.
     """
 
     format: Format
     description: str
     parts: Sequence[Part]
-    class_names: tuple[str, ...] | None = None
+    class_names: tuple[str, ...] | Callable[[], tuple[str, ...]] | None = None
     split: str | None = None
     splits: Mapping[str, Source] = field(default_factory=dict)
 
@@ -85,29 +97,39 @@ class PartsSource:
             DataError: no part holds a sample.
         """
         readings = [part.read() for part in self.parts]
-        found = [reading.labels for reading in readings if reading.labels is not None]
         _tell_problems(self.description, readings)
-        if not found:
+        labels = self._joined(readings)
+        if labels is None:
             raise DataError(f"{self.description}: expected at least one sample, got none")
+        return labels
+
+    def _joined(self, readings: Iterable[Reading]) -> Labels | None:
+        found = [reading.labels for reading in readings if reading.labels is not None]
+        if not found:
+            return None
         names = self.order_classes({name for labels in found for name in labels.class_names})
         return concatenate_labels(found, names)
 
     def order_classes(self, names: set[str]) -> tuple[str, ...]:
         """Declared classes in their order, then the others by name."""
-        declared = self.class_names or ()
+        given = self.class_names
+        declared = given() if callable(given) else given or ()
         return declared + sort_class_names(names - set(declared))
 
     def shards(self) -> Iterable[Shard]:
         """One shard a part, and one for the declared classes."""
-        yield CountedShard(Counts(samples_per_class=dict.fromkeys(self.class_names or (), 0)))
+        if not callable(self.class_names):
+            declared = dict.fromkeys(self.class_names or (), 0)
+            yield CountedShard(Counts(samples_per_class=declared))
         yield from map(_PartShard, self.parts)
 
     def check_shards(self, checks: Checks) -> Iterable[Shard]:
         """Chunks of the pictures that the ids name, where they are found."""
-        with warnings.catch_warnings():  # of problems that counting has told already
-            warnings.simplefilter("ignore", BalancekitWarning)
-            labels = self.read_labels()
-        return picture_check_shards(labels, replace(checks, split=checks.split or self.split or ""))
+        labels = self._joined(part.read() for part in self.parts)
+        if labels is None:
+            return ()
+        named = replace(checks, split=checks.split or self.split or "")
+        return picture_check_shards(_of_files_there(labels), named)
 
 
 @dataclass(frozen=True)
@@ -119,6 +141,14 @@ class CountedShard:
     def count(self) -> Counts:
         """The count."""
         return self.counts
+
+
+def _of_files_there(labels: Labels) -> Labels:
+    """The samples whose file is there; those missing were told already, as such."""
+    if labels.sample_ids is None:
+        return labels
+    there = [i for i, name in enumerate(labels.sample_ids) if os.path.isfile(name)]  # noqa: PTH113
+    return labels if len(there) == labels.n_samples else labels.take(there)
 
 
 SERIOUS: frozenset[ProblemKind] = frozenset(

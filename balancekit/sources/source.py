@@ -54,6 +54,8 @@ class ReadOptions:
     def __post_init__(self) -> None:
         if self.task is not None and self.task not in TASKS:
             raise OptionError(f"task: expected one of {', '.join(TASKS)}, got {self.task!r}")
+        if self.label_delimiter == "":
+            raise OptionError("label_delimiter: expected text such as '|', got none")
 
 
 @dataclass(frozen=True, kw_only=True)

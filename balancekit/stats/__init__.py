@@ -10,6 +10,7 @@ from balancekit.stats.counts import (
     Sighting,
     Unit,
 )
+from balancekit.stats.drift import ClassChange, Drift, DriftVerdict
 from balancekit.stats.measures import (
     Balance,
     ClassPair,
@@ -28,9 +29,12 @@ from balancekit.stats.stats import Issue, Stats, fingerprint_of, shot_groups, wi
 __all__ = [
     "SIZE_BINS_PX",
     "Balance",
+    "ClassChange",
     "ClassPair",
     "ClassTable",
     "Counts",
+    "Drift",
+    "DriftVerdict",
     "DuplicateGroup",
     "Duplicates",
     "Issue",

@@ -35,7 +35,8 @@ class Balance(_Measures, frozen=True, kw_only=True):
 
     Attributes:
         n_many: classes of over 100 samples; n_medium 20 to 100; n_few under 20, but not 0.
-        imbalance_degree: of Ortigosa-Hernández; None beyond 10,000 classes or under two.
+            By samples that carry the class, also where `class_counts` counts pixels or boxes.
+        imbalance_degree: of Ortigosa-Hernández; None for fewer than two classes.
         lrid: likelihood-ratio imbalance degree, in nats.
     """
 
@@ -61,14 +62,18 @@ class ClassTable(_Measures, frozen=True, kw_only=True):
         instances: boxes, segments or key points of it.
         pixels: pixels of it.
         small: boxes under 32² px²; medium: up to 96² px²; large: beyond.
-        shot: "many", "medium", "few" or "none", by samples.
+        shot: "many", "medium", "few" or "none", by samples that carry the class.
         effective_number: (1 - β^n) / (1 - β) with β = 1 - 1/N, of samples.
         repeat_factor: draws an epoch of a sample of this class under repeat-factor
             sampling with threshold 0.001, ≥ 1.
-        median_frequency_weight: median frequency over the frequency of the class, by pixels.
+            None for a class without samples.
+        median_frequency_weight: median frequency over the frequency of the class, by pixels;
+            None for a class without any.
         irlbl: largest label count over that of the class; None for a class without any.
-        held_out: samples of the class in the validation split, or else in the test split.
-        recall_half_width: half the 95 % interval of a recall of 0.8 measured on `held_out`.
+        held_out: samples of the class in the validation split, or else in the test split; the
+            measured split may be that itself.
+        recall_half_width: half the 95 % interval of a recall of 0.8 measured on `held_out`,
+            0.5 where it is 0; None for segmentation and regression.
     """
 
     samples: tuple[int, ...] = ()
@@ -107,6 +112,7 @@ class MultiLabel(_Measures, frozen=True, kw_only=True):
 
     Attributes:
         cardinality: labels a sample, on average; density: that over the number of classes.
+            In detection, keypoints and segmentation a label is a class that a sample shows.
         n_label_sets: different sets of labels; n_single_sets: those of one sample.
         mean_ir: mean of IRLbl over classes with samples; cv_ir: its coefficient of variation.
         scumble: how far rare and common labels share samples, 0 to 1.
@@ -128,7 +134,7 @@ class Regression(_Measures, frozen=True, kw_only=True):
 
     Attributes:
         low: the smallest value; high: the largest.
-        bin_width: in the target's own unit.
+        bin_width: in the target's own unit; 0 where all samples have one value.
         share_empty_bins: bins between low and high without a sample.
         median: middle of the bin that holds it.
         share_few: share of the range, in bins, with under 20 samples, empty ones included.
@@ -149,13 +155,15 @@ class SplitStats(_Measures, frozen=True, kw_only=True):
 
     Attributes:
         class_counts: in the order of the class names of the Stats, classes that only this
-            split has at the end, by name.
-        jensen_shannon: divergence in bits, 0 to 1; psi: population stability index.
+            split has at the end, by name; in the unit of the Stats.
+        jensen_shannon: divergence in bits, 0 to 1; psi: population stability index. Both of
+            the samples that carry each class; None where a split has no labelled sample.
         jensen_shannon_null, psi_null: 95th percentile of the same over resampled splits of
             this size without shift; `p_value` of the first.
         missing_classes: with samples in the measured split alone.
         extra_classes: with samples in this split alone.
         n_leaks: samples whose content lies in the measured split too; None if not looked at.
+        n_near_leaks: of the rest, those whose content lies there nearly the same.
     """
 
     name: str
@@ -170,25 +178,39 @@ class SplitStats(_Measures, frozen=True, kw_only=True):
     missing_classes: tuple[str, ...] = ()
     extra_classes: tuple[str, ...] = ()
     n_leaks: int | None = None
+    n_near_leaks: int | None = None
 
 
 class DuplicateGroup(_Measures, frozen=True, kw_only=True):
-    """Samples of the same content, or of nearly the same."""
+    """Samples of the same content, or of nearly the same.
+
+    Attributes:
+        near: whether their contents differ, if little.
+        n_samples: how many there are.
+        sightings: at most 12 of them, of as many splits and classes as there are.
+    """
 
     near: bool
+    n_samples: int
     sightings: tuple[Sighting, ...]
 
 
 class Duplicates(_Measures, frozen=True, kw_only=True):
     """What samples share their content; `analysis/duplicates.py` says how it is told.
 
+    All but the groups is of the measured split alone.
+
     Attributes:
-        n_exact: samples beyond the first of each exact group; n_near: of each near group.
-        n_conflicts: groups whose samples carry different classes.
-        share_per_class: samples of a class that repeat another of it, by class id.
-        groups: the largest groups, at most 20.
+        n_compared: samples whose content was looked at.
+        n_exact: samples beyond the first of each exact group; n_near: different contents
+            beyond the first of each near group.
+        n_conflicts: exact groups whose samples carry different classes.
+        share_per_class: share of the samples of a class that repeat another of it exactly,
+            by class id.
+        groups: at most 20, those with conflicts first, then leaks, then by size.
     """
 
+    n_compared: int
     n_exact: int
     n_near: int
     n_conflicts: int
@@ -209,7 +231,8 @@ class Shortcut(_Measures, frozen=True, kw_only=True):
     """A class that one measure of quality alone tells from the others.
 
     Attributes:
-        auc: how often a picture of the class lies above one of another, 0.5 if no shortcut.
+        auc: how often a picture of the class lies above one of another, ties half: 0.5 if
+            the measure tells nothing, 0 or 1 if it tells all.
     """
 
     class_name: str

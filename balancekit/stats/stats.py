@@ -93,17 +93,19 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return np.array(self.class_counts, np.int64)
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a class, rarest last: name, count, share and shot group."""
+        """One row a class, rarest last: name, count, share, and the columns of `per_class`."""
         import pandas as pd
 
         counts = self.counts_array()
+        columns = msgspec.structs.asdict(self.per_class)
+        known = {name: list(column) for name, column in columns.items() if column}
         frame = pd.DataFrame(
             {
                 "class_id": np.arange(len(counts)),
                 "class_name": list(self.class_names),
                 "count": counts,
                 "share": counts / max(1, int(counts.sum())),
-                "shot": shot_groups(counts),
+                **{name: pd.Series(column) for name, column in known.items()},
             }
         )
         return frame.sort_values(["count", "class_id"], ascending=[False, True], ignore_index=True)

@@ -12,7 +12,9 @@ from balancekit.analysis.balance import (
     effective_classes,
     entropy,
     gini,
+    imbalance_degree,
     imbalance_ratio,
+    likelihood_ratio_imbalance,
     normalised_entropy,
 )
 
@@ -33,6 +35,54 @@ def test_cifar_100_lt_has_its_published_measures():
     assert balance.gini == pytest.approx(0.5919, abs=5e-5)
     assert (balance.n_many, balance.n_medium, balance.n_few) == (35, 35, 30)
     assert (balance.n_classes, balance.n_empty_classes) == (100, 0)
+
+
+def test_the_imbalance_degree_of_the_paper_is_found():
+    assert imbalance_degree([3, 2, 1]) == 0.5  # one class below a third, half as far as can be
+    assert imbalance_degree([2, 2, 2]) == 0
+    # By total variation, m classes without a sample are as far as m minority classes can be.
+    assert imbalance_degree([6, 0, 0]) == 2
+    assert imbalance_degree([3, 3, 0]) == 1
+
+
+def total_variation(one, other):
+    return np.abs(np.asarray(one) - other).sum() / 2
+
+
+@given(counts=some_counts)
+def test_the_imbalance_degree_is_its_definition(counts):
+    found, k, total = imbalance_degree(counts), len(counts), sum(counts)
+    if k < 2 or not total:
+        assert found is None
+        return
+    even = np.full(k, 1 / k)
+    m = sum(n * k < total for n in counts)
+    if not m:
+        assert found == 0
+        return
+    farthest = np.array([0.0] * m + [1 / k] * (k - m - 1) + [(m + 1) / k])
+    expected = total_variation(np.array(counts) / total, even)
+    expected = expected / total_variation(farthest, even) + m - 1
+    assert found == pytest.approx(expected)
+    assert m - 1 <= found <= m + 1e-9
+
+
+@given(counts=filled_counts)
+@settings(deadline=None)  # the first example pays for the import
+def test_the_likelihood_ratio_degree_is_the_g_statistic_of_scipy(counts):
+    stats = pytest.importorskip("scipy.stats", reason="SciPy is the reference")
+    expected = stats.power_divergence(counts, lambda_="log-likelihood").statistic
+    # Both lose digits where the counts are nearly even: 1e-9 of N.
+    found = likelihood_ratio_imbalance(counts)
+    assert found == pytest.approx(expected, abs=1e-9 * sum(counts))
+    n, k = sum(counts), len(counts)
+    assert found == pytest.approx(2 * n * (np.log(k) - entropy(counts)), abs=1e-9 * n)
+
+
+def test_groups_are_by_samples_where_counts_are_of_pixels():
+    balance = measure_balance([10**6, 10**5, 0], [150, 7, 0])
+    assert (balance.n_many, balance.n_medium, balance.n_few) == (1, 0, 1)
+    assert (balance.imbalance_ratio, balance.n_empty_classes) == (10, 1)
 
 
 @given(counts=filled_counts)

@@ -1,12 +1,14 @@
 """Each issue has its code, its gravity and its examples; none comes without its cause."""
 
+import itertools
 import re
 from typing import get_args
 
 import pytest
 
 from balancekit import Counts, Labels, Stats, analyze
-from balancekit.analysis import ISSUE_KINDS, find_issues, stats_from_counts
+from balancekit.analysis import ISSUE_KINDS, stats_from_counts
+from balancekit.analysis.explanations import EXPLANATIONS
 from balancekit.stats import Problem, ProblemKind
 
 CODE_OF = {kind.met_as: code for code, kind in ISSUE_KINDS.items() if kind.met_as}
@@ -14,7 +16,7 @@ CODE_OF = {kind.met_as: code for code, kind in ISSUE_KINDS.items() if kind.met_a
 
 def issues_of(by_class, **fields):
     counts = Counts(samples_per_class=by_class, n_samples=sum(by_class.values()), **fields)
-    return {issue.code: issue for issue in find_issues(counts, by_class)}
+    return {issue.code: issue for issue in stats_from_counts(counts, "x", tuple(by_class)).issues}
 
 
 SOUND = {"cat": 100, "dog": 20}
@@ -107,7 +109,7 @@ def test_the_gravest_come_first_and_each_says_what_to_do():
     problems = {kind: Problem(count=1) for kind in CODE_OF}
     by_class = {"a": 1, "A": 0, "b": 5}
     counts = Counts(samples_per_class=by_class, n_unlabelled=1, problems=problems)
-    issues = find_issues(counts, by_class)
+    issues = stats_from_counts(counts, "x", tuple(by_class)).issues
     ranks = [("error", "warning", "info").index(issue.severity) for issue in issues]
     assert ranks == sorted(ranks)
     assert len({issue.code for issue in issues}) == len(issues) == len(CODE_OF) + 5
@@ -162,3 +164,80 @@ def test_json_holds_no_infinity_and_no_nan_and_is_read_back(tmp_path, counts):
     assert not re.search(rb"NaN|Infinity|\binf\b|\bnan\b", text)
     (tmp_path / "analysis.json").write_bytes(text)
     assert Stats.load(tmp_path / "analysis.json") == stats
+
+
+# --- other tasks than classification ------------------------------------------------------------
+
+
+def of_sets(task, ids_per_sample, class_names=("cat", "dog"), **fields):
+    flat = [i for ids in ids_per_sample for i in ids]
+    offsets = [0, *itertools.accumulate(map(len, ids_per_sample))]
+    labels = Labels(class_ids=flat, class_names=class_names, offsets=offsets, task=task, **fields)
+    return {issue.code: issue for issue in analyze(labels).issues}
+
+
+@pytest.mark.parametrize("task", ["detection", "segmentation", "keypoints"])
+def test_samples_without_an_instance_are_background(task):
+    issues = of_sets(task, [[0], [1]] * 30 + [[]] * 20)
+    assert set(issues) == {"BK108"}
+    assert (issues["BK108"].severity, issues["BK108"].count) == ("info", 20)
+    assert "25.0 % of the samples" in issues["BK108"].what_to_do
+
+
+def test_classes_of_detection_are_small_by_pictures_not_by_boxes():
+    issues = of_sets("detection", [[0]] * 40 + [[1] * 500])
+    assert issues["BK103"].examples == ("dog (1)",)
+    assert "BK104" not in issues
+
+
+def test_one_class_of_objects_can_be_told_from_the_background():
+    assert of_sets("detection", [[0]] * 40, class_names=("person",)) == {}
+    assert "BK101" in of_sets("detection", [[]] * 40, class_names=("person",))
+    assert of_sets("multilabel", [[0]] * 40 + [[]] * 40, class_names=("smile",)).keys() == {"BK105"}
+    assert "BK101" in of_sets("multilabel", [[0]] * 40, class_names=("smile",))
+
+
+def test_void_pixels_are_told_where_they_are_many():
+    def of(n_void):
+        counts = Counts(
+            task="segmentation",
+            n_samples=50,
+            samples_per_class={"a": 50, "b": 50},
+            pixels_per_class={"a": 500, "b": 400},
+            n_void_pixels=n_void,
+        )
+        return {i.code: i for i in stats_from_counts(counts, "x", ("a", "b")).issues}
+
+    assert of(40) == {}
+    issue = of(100)["BK111"]
+    assert (issue.severity, issue.count) == ("info", 100)
+    assert "10.0 % of all pixels" in issue.what_to_do
+
+
+def test_rare_labels_that_come_with_common_ones_are_told():
+    issues = of_sets("multilabel", [[0]] * 500 + [[0, 1]] * 30, class_names=("sky", "kite"))
+    assert "BK110" not in issues
+    rare = [[0, 1 + i % 20] for i in range(200)]  # each of 20 labels ten times
+    names = ("sky", *(f"k{i:02}" for i in range(20)))
+    issue = of_sets("multilabel", [[0]] * 100 + rare, class_names=names)["BK110"]
+    assert (issue.severity, issue.count) == ("warning", 20)
+    assert issue.examples[0] == "k00 (IRLbl 30.0)"
+    assert "SCUMBLE 0.43" in issue.what_to_do  # 2/3 of samples, 1 - √30 / 15.5 each
+
+
+# --- explanations -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("code", ISSUE_KINDS)
+def test_each_kind_is_explained_in_a_few_sentences(code):
+    text = ISSUE_KINDS[code].explanation
+    n_sentences = len(re.findall(r"[.?:](?:\s|$)", text))
+    assert 3 <= n_sentences <= 9  # a colon may end one, and a name may have a dot
+    assert 120 < len(text) < 900
+    assert text[0].isupper()
+    assert text.endswith(".")
+    assert "{" not in text
+
+
+def test_no_explanation_is_of_a_kind_that_is_not_there():
+    assert set(EXPLANATIONS) == set(ISSUE_KINDS)

@@ -4,7 +4,10 @@ import contextlib
 import io
 import json
 import os
+import re
+import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ from PIL import Image
 
 from balancekit import Plan
 from balancekit.augment import task_names
-from balancekit.cli import run
+from balancekit.cli import COMMANDS, app, run
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 """Expected output. To write it anew: BALANCEKIT_REGENERATE=1 pytest tests/cli"""
@@ -43,6 +46,8 @@ def write_data_sets():
     Path("one.csv").write_text("label\ncat\ncat\n")
     Path("none.csv").write_text("label\n")
     Path("columns.csv").write_text("a,b\n1,2\n")
+    Path("several.csv").write_text("cat,dog\n" + "1,0\n" * 9 + "1,1\n" * 3 + "0,0\n")
+    Path("cells.csv").write_text("label\n" + "cat + dog\n" * 3 + "cat\n" * 9)
     Path("empty").mkdir()
     for name, n in {"up": 12, "down": 4}.items():
         folder = Path("pictures", name)
@@ -55,6 +60,9 @@ def write_data_sets():
     assert run(["recommend", "animals.csv", "-o", "plan.toml", "--json", "plan.json"]) == 0
     assert run(["recommend", "two words.csv", "-o", "other.toml", "--json=other.json"]) == 0
     assert run(["analyze", "animals.csv", "--json", "analysis.json"]) == 0
+    more = Path("animals.csv").read_text() + "d,dog\n" * 60 + "e,emu\n" * 30
+    Path("later.csv").write_text(more)
+    assert run(["analyze", "later.csv", "--json", "later.json"]) == 0
 
 
 CASES = {
@@ -83,8 +91,106 @@ CASES = {
     "analyze no sample": ("analyze none.csv", 0, ["● No labelled sample", "BK101"], []),
     "analyze pictures": ("analyze pictures", 0, ["BK201", "03.png", "all pictures opened"], []),
     "analyze unopened": ("analyze pictures --verify none", 0, ["not opened"], []),
-    "strict with a broken picture": ("analyze pictures --strict", 3, ["BK201"], []),
+    "strict with a broken picture": (
+        "analyze pictures --strict",
+        3,
+        ["BK201"],
+        ["balancekit: --strict: BK201: pictures that cannot be decoded: 1"],
+    ),
+    "a gate before strict": (
+        "analyze|pictures|--strict|--fail-on|BK201 > 0",
+        1,
+        ["BK201"],
+        ["--fail-on 'BK201 > 0': BK201 is 1 balancekit: --strict: BK201"],
+    ),
     "strict with nothing wrong": ("analyze animals.csv --strict", 0, ["cat"], []),
+    "gates that hold": (
+        "analyze|animals.csv|--fail-on|ir > 20|--fail-on|few > 1", 0, ["● Strong"], []
+    ),
+    "a gate that fails": (
+        "analyze|animals.csv|--fail-on|ir > 9|--fail-on|few > 1 or gini >= 0.4",
+        1,
+        ["● Strong"],
+        ["--fail-on 'ir > 9': ir is 20 ", "'few > 1 or gini >= 0.4': few is 1, gini is 0.457831"],
+    ),
+    "a gate misspelt": (
+        "analyze|animals.csv|--fail-on|irr > 9", 2, [], ["at column 1", "Did you mean 'ir'?"]
+    ),
+    "annotations of GitHub": (
+        "analyze|pictures|--output-format|github|--fail-on|ir > 2",
+        1,
+        [
+            "::notice title=balancekit::Mild imbalance: up has 3.0 times the samples of down",
+            "::error title=BK201::pictures that cannot be decoded: 1%0AReplace or delete",
+            "::warning title=BK104::classes with fewer than 20 samples: 2%0A",
+            "::notice title=BK303::",
+            "::error title=balancekit::--fail-on 'ir > 2': ir is 3\n",
+        ],
+        ["balancekit: --fail-on 'ir > 2': ir is 3"],
+    ),
+    "annotations and JSON on stdout": (
+        "analyze animals.csv --json --output-format github", 2, [], ["Name a file"]
+    ),
+    "analyze columns of 0 and 1": (
+        "analyze several.csv --label cat,dog", 0, ["of dog (12 to 3)", "13 samples (1 without"], []
+    ),
+    "analyze cells of several labels": (
+        "analyze cells.csv --label-delimiter +",
+        0,
+        ["of dog (12 to 3)", "recommend cells.csv --label-delimiter +\n"],
+        [],
+    ),
+    "analyze cells without a delimiter": (
+        "analyze cells.csv --label-delimiter=", 2, [], ["--label-delimiter: expected what"]
+    ),
+    "analyze for another task": (
+        "analyze animals.csv --task multilabel", 0, ["recommend animals.csv --task multilabel"], []
+    ),
+    "analyze a table without a header": (
+        "analyze animals.csv --no-header --label column_1",
+        0,
+        ["84 samples in 4 classes", "recommend animals.csv --label column_1 --no-header\n"],
+        [],
+    ),
+    "analyze with one worker": ("analyze animals.csv --workers 1", 0, ["● Strong"], []),
+    "analyze with no worker": ("analyze animals.csv --workers 0", 2, [], ["--workers"]),
+    "a page into no folder": (
+        "analyze animals.csv --html no/a.html", 2, [], ["--html no/a.html", "mkdir -p no"]
+    ),
+    "explain a code": (
+        "explain bk104", 0, ["● BK104 classes with fewer than 20 samples\n  warning\n"], []
+    ),
+    "explain two codes": ("explain BK101 BK201", 0, ["● BK101", "● BK201"], []),
+    "explain all": ("explain", 0, ["BK101  error    fewer than", "BK104  warning", "BK302  i"], []),
+    "explain a code misspelt": ("explain BK14", 2, [], ["got 'BK14'. Did you mean BK"]),
+    "formats": ("formats", 0, ["\n  coco  ", "detection", "pip install 'balancekit[formats]'"], []),
+    "schema": ("schema analysis", 0, ['"$id": "urn:balancekit:analysis:1"'], []),
+    "schema of nothing": ("schema x", 2, [], ['"analysis"']),
+    "completion": ("completion zsh", 0, ["#compdef balancekit"], []),
+    "diff with itself": (
+        "diff analysis.json analysis.json", 0, ["● Unchanged: the same classes"], []
+    ),
+    "diff": (
+        "diff analysis.json later.json",
+        0,
+        ["● Classes changed: 1 came.", "  added    emu\n", "before: table animals.csv"],
+        [],
+    ),
+    "diff that fails its gate": (
+        "diff|analysis.json|later.json|--fail-on|added > 0 or removed > 0",
+        1,
+        ["● Classes changed"],
+        ["--fail-on 'added > 0 or removed > 0': added is 1, removed is 0"],
+    ),
+    "diff with a measure of analyze": (
+        "diff|analysis.json|later.json|--fail-on|gini > 0", 2, [], ["There are added, changed, ir_"]
+    ),
+    "diff of no analysis": ("diff analysis.json plan.json", 2, [], ["plan.json: expected an anal"]),
+    "help of diff": ("diff --help", 0, ["--fail-on EXPR", "Examples:"], []),
+    "help of explain": ("explain --help", 0, ["CODE", "Examples:"], []),
+    "help of formats": ("formats --help", 0, ["Examples:"], []),
+    "help of schema": ("schema --help", 0, ["Examples:"], []),
+    "help of completion": ("completion --help", 0, ["source <(balancekit completion bash)"], []),
     "analyze nothing": ("analyze missing", 2, [], ["missing: expected a folder", "Check"]),
     "analyze an empty folder": ("analyze empty", 2, [], ["empty/cat/1.jpg"]),
     "analyze without a label column": ("analyze columns.csv", 2, [], ["['a', 'b']", "--label"]),
@@ -167,7 +273,7 @@ def test_command(line, code, said, told, here, capsys):
         assert out == ""
         assert err.startswith("balancekit: ")
         assert sorted(here.iterdir()) == before, "nothing is written"
-    else:
+    elif not told:
         assert err == ""
 
 
@@ -183,7 +289,10 @@ REPORTS = {
     "recommend": "recommend animals.csv -o plan.toml",
     "recommend-pictures": "recommend pictures --picture-task natural",
     "preview": "preview plan.toml animals.csv --batch-size 16 --epochs 2",
+    "diff": "diff analysis.json later.json",
+    "formats": "formats",
     "help": "--help",
+    "help-analyze": "analyze --help",
 }
 
 
@@ -198,13 +307,24 @@ def test_report_is_the_golden_one(name, here, capsys):
     assert shown == golden.read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("columns", [60, 80, 120])
-@pytest.mark.parametrize("line", ["analyze animals.csv", "preview plan.toml animals.csv"])
+@pytest.mark.parametrize("columns", [40, 60, 80, 120])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "analyze animals.csv",
+        "preview plan.toml animals.csv",
+        "diff analysis.json later.json",
+        "explain BK104",
+        "explain",
+        "formats",
+    ],
+)
 def test_report_fits_its_width(line, columns, here, capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", str(columns))
     capsys.readouterr()
     assert run(line.split()) == 0
     report, _, _ = capsys.readouterr().out.partition("In your code:")
+    report, _, _ = report.partition("Next:")  # commands to copy are never broken
     for line in report.splitlines():
         assert len(line) <= columns
         assert line == line.rstrip()
@@ -212,8 +332,11 @@ def test_report_fits_its_width(line, columns, here, capsys, monkeypatch):
 
 JSON = {
     "analyze": "analyze animals.csv",
+    "analyze pictures": "analyze pictures --duplicates --quality",
+    "analyze labels": "analyze several.csv --label cat,dog",
     "recommend": "recommend animals.csv --seed 3",
     "preview": "preview plan.toml animals.csv",
+    "diff": "diff analysis.json later.json",
 }
 
 
@@ -254,3 +377,68 @@ def test_control_characters_do_not_reach_the_terminal(here, capsys):
     out = capsys.readouterr().out
     assert "\x1b" not in out
     assert "\\x1b[31mred\\x07" in out
+
+
+def examples():
+    """Every command that a help shows, but demo, which trains."""
+    lines = [APP_HELP, *(examples for _, _, examples in COMMANDS.values())]
+    found = re.findall(r"balancekit [^#\n)]+", "\n".join(lines))
+    return sorted({line.strip() for line in found if not line.startswith("balancekit demo")})
+
+
+APP_HELP = str(app.help_epilogue).partition("Exit codes")[0]
+
+
+@pytest.mark.parametrize("line", examples())
+def test_example_of_the_help_runs(line, here, capsys):
+    shutil.copytree("pictures", "data")
+    shutil.copy("animals.csv", "labels.csv")
+    shutil.copy("analysis.json", "before.json")
+    shutil.copy("later.json", "after.json")
+    assert run(["recommend", "data", "-o", "plan.toml"]) == 0
+    capsys.readouterr()
+    words = shlex.split(line.partition(">" if " > " in line and "'" not in line else "\0")[0])
+    failing = "--fail-on" in words
+    assert run(words[1:]) == (1 if failing else 0)
+    assert capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", [b"caf\xe9", b"two\nlines", b"it's"], ids=repr)
+def test_next_command_names_any_path(name, here, capsys):
+    path = os.fsdecode(name)
+    shutil.copytree("pictures", path)
+    capsys.readouterr()
+    assert run(["analyze", path]) == 0
+    shown = capsys.readouterr().out.partition("Next:\n  balancekit recommend ")[2].splitlines()[0]
+    printed = subprocess.run(["bash", "-c", f"printf %s {shown}"], capture_output=True, check=True)
+    assert printed.stdout == name
+
+
+def test_page_is_written_whole(here, capsys):
+    assert run(["analyze", "pictures", "--html", "report.html"]) == 0
+    page = Path("report.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("name", ["analysis", "plan", "drift"])
+def test_schema_is_sound_and_accepts_what_is_written(name, here, capsys):
+    jsonschema = pytest.importorskip("jsonschema")
+    assert run(["diff", "analysis.json", "later.json", "--json", "drift.json"]) == 0
+    capsys.readouterr()
+    assert run(["schema", name]) == 0
+    schema = json.loads(capsys.readouterr().out)
+    validator = jsonschema.Draft202012Validator
+    validator.check_schema(schema)
+    assert schema["$schema"] == validator.META_SCHEMA["$id"]
+    content = json.loads(Path(f"{name}.json").read_text())
+    validator(schema).validate(content)
+    with pytest.raises(jsonschema.ValidationError):
+        validator(schema).validate(content | {"unheard": 1})
+
+
+def test_json_has_neither_nan_nor_infinity(here, capsys):
+    for data in ("one.csv", "none.csv", "pictures"):
+        capsys.readouterr()
+        assert run(["analyze", data, "--json"]) == 0
+        json.loads(capsys.readouterr().out, parse_constant=pytest.fail)

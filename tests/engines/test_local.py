@@ -8,7 +8,15 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from balancekit.engines import Engine, SerialEngine, ThreadEngine, merge_results
+from balancekit.engines import (
+    Engine,
+    SerialEngine,
+    ThreadEngine,
+    available_cpus,
+    limited_cpus,
+    merge_results,
+)
+from balancekit.engines.batches import Batches, run_batch
 
 ENGINES = {"serial": SerialEngine(), "1 thread": ThreadEngine(1), "4 threads": ThreadEngine(4)}
 engines = pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES.keys())
@@ -118,11 +126,49 @@ def test_threads_leave_none_behind():
 
 
 def test_the_pool_has_a_thread_for_each_core_unless_told_otherwise(monkeypatch):
-    monkeypatch.setattr("os.cpu_count", lambda: 7)
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)), raising=False)
     assert ThreadEngine().n_workers == 7
     assert ThreadEngine(3).n_workers == 3
-    monkeypatch.setattr("os.cpu_count", lambda: None)
-    assert ThreadEngine().n_workers == 1
+
+
+@pytest.mark.parametrize(("told", "n_cpus"), [(6, 6), (None, 1)], ids=["told", "not told"])
+def test_where_a_process_is_not_bound_the_cores_are_those_of_the_machine(monkeypatch, told, n_cpus):
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: told)
+    assert available_cpus() == n_cpus
+
+
+def test_cores_are_limited_while_it_lasts_and_for_one_thread_alone():
+    free = available_cpus()
+    with limited_cpus(free + 3):
+        assert available_cpus() == free + 3
+        with limited_cpus(0):
+            assert available_cpus() == 1
+        seen = []
+        thread = threading.Thread(target=lambda: seen.append(available_cpus()))
+        thread.start()
+        thread.join()
+        assert seen == [free]
+    assert available_cpus() == free
+
+
+def test_batches_grow_to_half_a_second_and_at_most_double():
+    batches = Batches(range(100))
+    assert batches.take() == [0]
+    batches.learn(1, seconds=0.01)  # 50 would fit
+    assert batches.take() == [1, 2]
+    batches.learn(2, seconds=0.02)
+    assert batches.take() == [3, 4, 5, 6]
+    batches.learn(4, seconds=4.0)  # 1 s each
+    assert batches.take() == [7]
+    batches.learn(1, seconds=0.0)
+    assert len(batches.take()) == 2
+
+
+def test_a_batch_gives_the_sum_of_its_shards_and_its_time():
+    total, seconds = run_batch(lambda shard: [time.sleep(0.01), shard], [1, 2, 3])
+    assert Counter(total) == {1: 1, 2: 1, 3: 1, None: 3}
+    assert 0.03 <= seconds < 1
 
 
 def test_merging_nothing_gives_the_start():

@@ -145,7 +145,11 @@ def test_without_any_label_there_are_no_classes(names):
 
 @pytest.mark.parametrize(
     ("names", "words"),
-    [([0.5, 2], "regression targets"), ([1, float("inf")], "got inf"), ([-3, 2], "got -3")],
+    [
+        ([0.5, 2], "the targets of a regression. Read them with task="),
+        ([1, float("inf")], "got inf"),
+        ([-3, 2], "got -3"),
+    ],
 )
 def test_numbers_that_are_no_class_ids_are_refused(names, words):
     with pytest.raises(DataError, match=words):

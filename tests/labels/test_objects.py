@@ -107,6 +107,14 @@ ONE_CLASS = {
     "-100 and NaN": (np.array([0.0, 1.0, -100.0, NAN]), ["0", "1"], [0, 1, -1, -1]),
     "-1, 1 and None": ([-1, 1, None], ["-1", "1"], [0, 1, UNLABELLED]),
     "huge floats": (np.array([5.0, 1e300, NAN]), ["5", str(int(1e300))], [0, 1, UNLABELLED]),
+    "unsigned integers beyond 63 bits, close together": (
+        np.array([2**63 + 5, 2**63 + 4], np.uint64),
+        [str(2**63 + 4), str(2**63 + 5)],
+        [1, 0],
+    ),
+    "small integers from 1": (np.array([3, 1], np.int8), ["0", "1", "2", "3"], [3, 1]),
+    "unsigned 64 bits": (np.array([0, 2, 2], np.uint64), *GAP),
+    "close together and huge": (np.array([10**9, 10**9 + 1]), [str(10**9), str(10**9 + 1)], [0, 1]),
     "unsigned integers and -1": ([2**63 + 1, -1], [str(2**63 + 1)], [0, UNLABELLED]),
     "bool and NA": (pd.Series([True, None], dtype="boolean"), ["True"], [0, UNLABELLED]),
     "-100 among huge integers": ([-100, 10**9], ["1000000000"], [UNLABELLED, 0]),
@@ -282,11 +290,103 @@ def test_a_data_set_without_a_length_is_read_by_its_targets():
     assert_labels(labels_of(Endless()), ["0", "1"], [0, 1])
 
 
+CELEBA = {
+    "attr": torch.tensor([[0, 1, 1], [0, 0, 0]]),
+    "attr_names": ["Bald", "Male", "Young", ""],
+}
+MORE_SHAPES = {
+    "_samples": (Unloadable(3, _samples=PAIRS), ["0", "1"], [1, 0, 1]),
+    "class_to_idx": (
+        Unloadable(3, samples=PAIRS, class_to_idx={"dog": 1, "cat": 0}),
+        CATS,
+        [1, 0, 1],
+    ),
+    "class_to_idx with a gap": (
+        Unloadable(3, samples=PAIRS, class_to_idx={"dog": 5, "cat": 0}),
+        ["0", "1"],
+        [1, 0, 1],
+    ),
+    "attributes of faces": (Unloadable(2, **CELEBA), ["Bald", "Male", "Young"], [1, 2]),
+    "Subset of attributes": (
+        Subset(Unloadable(2, **CELEBA), [1, 0, 0]),
+        ["Bald", "Male", "Young"],
+        [1, 2, 1, 2],
+    ),
+}
+
+
+@pytest.mark.parametrize(("data", "names", "ids"), MORE_SHAPES.values(), ids=MORE_SHAPES.keys())
+def test_other_shapes_are_read_without_loading_a_sample(data, names, ids):
+    assert_labels(labels_of(data), names, ids)
+
+
+# --- regression ---------------------------------------------------------------------------------
+
+TARGETS = {
+    "array": np.array([0.5, 1.25, NAN]),
+    "array of 32 bits": np.array([0.5, 1.25, NAN], np.float32),
+    "column": np.array([[0.5], [1.25], [NAN]]),
+    "list": [0.5, np.float32(1.25), None],
+    "tensor": torch.tensor([0.5, 1.25, NAN]),
+    "Series": pd.Series([0.5, 1.25, None]),
+    "Series of Float64": pd.Series([0.5, 1.25, None], dtype="Float64"),
+    "TensorDataset": TensorDataset(torch.eye(3), torch.tensor([0.5, 1.25, NAN])),
+    "targets": Unloadable(3, targets=[0.5, 1.25, NAN]),
+    "targets beside classes": Unloadable(3, targets=[0.5, 1.25, NAN], classes=["a"] * 99),
+    "ConcatDataset": ConcatDataset(
+        [Unloadable(1, targets=[0.5]), Unloadable(2, targets=np.array([1.25, NAN]))]
+    ),
+    "Subset": Subset(Unloadable(3, targets=[1.25, 0.5, NAN]), [1, 0, 2]),
+}
+
+
+@pytest.mark.parametrize("data", TARGETS.values(), ids=TARGETS.keys())
+def test_numbers_that_are_not_whole_are_the_targets_of_a_regression(data):
+    labels = labels_of(data)
+    assert labels.task == "regression"
+    np.testing.assert_array_equal(labels.values, [0.5, 1.25, NAN])
+    assert labels.class_ids.tolist()[2] == UNLABELLED
+
+
+WHOLE_TARGETS = {
+    "list": ([-5, 3, None], [-5, 3, NAN]),
+    "array": (np.array([-5.0, 3.0, NAN]), [-5, 3, NAN]),
+    "array of integers": (np.array([-5, 3, 2**40]), [-5, 3, 2**40]),
+    "array of bool": (np.array([True, False]), [1, 0]),
+    "Series": (pd.Series([-5, 3]), [-5, 3]),
+    "categories": (pd.Series(pd.Categorical([5, 3])), [5, 3]),
+    "targets": (Unloadable(2, targets=[-5, 3]), [-5, 3]),
+    "text": (["-5", "3.5"], [-5, 3.5]),
+}
+
+
+@pytest.mark.parametrize(("data", "values"), WHOLE_TARGETS.values(), ids=WHOLE_TARGETS.keys())
+def test_whole_numbers_are_targets_where_the_task_says_so(data, values):
+    labels = labels_of(data, task="regression")
+    assert labels.task == "regression"
+    np.testing.assert_array_equal(labels.values, values)
+
+
+@pytest.mark.parametrize("data", TARGETS.values(), ids=TARGETS.keys())
+def test_targets_are_refused_as_classes_with_the_reason(data):
+    words = r"got 0\.5: .* the targets of a regression. Read them with task='regression'"
+    if isinstance(data, Subset):
+        words = words.replace(r"0\.5", r"1\.25")
+    with pytest.raises(DataError, match=words):
+        labels_of(data, task="classification")
+
+
+def test_names_are_refused_as_targets():
+    with pytest.raises(DataError, match="expected numbers for a regression: could not convert"):
+        labels_of(["a", "b"], task="regression")
+    with pytest.raises(DataError, match="only missing ones"):
+        labels_of([None, NAN], task="regression")
+
+
 # --- refusals -----------------------------------------------------------------------------------
 
 FRAME = pd.DataFrame({"x": [1, 2], "kind": ["a", "b"]})
 MULTILABEL = TensorDataset(torch.eye(2), torch.tensor([[1, 1], [0, 1]]))
-REGRESSION = r"got 0\.5.*regression targets, which this version does not read. Give classes"
 REFUSED = {
     "empty list": ([], "at least one sample"),
     "empty array": (np.array([], int), "at least one sample"),
@@ -319,11 +419,10 @@ REFUSED = {
     "features alone": (TensorDataset(torch.rand(4, 3)), "TensorDataset: expected labels as the"),
     "features of 0 and 1 alone": (TensorDataset(torch.eye(3)), "got 1 tensor. Pass the labels"),
     "a part of features alone": (Subset(TensorDataset(torch.eye(3)), [0]), "got 1 tensor"),
-    "targets of a regression": (np.array([0.5, 1.25, 3.0]), REGRESSION),
-    "targets in a list": ([1, 0.5, None], REGRESSION),
-    "targets in a Series": (pd.Series([1.0, 0.5, NAN]), REGRESSION),
-    "targets in a TensorDataset": (TensorDataset(torch.eye(2), torch.tensor([1, 0.5])), REGRESSION),
     "infinity": (np.array([0.0, 1.0, float("inf")]), "class ids, got inf. Give None or NaN"),
+    "infinity among targets": (np.array([0.5, float("inf")]), "finite numbers, got a range"),
+    "infinity among targets in a list": ([0.5, float("inf")], "finite numbers, got a range"),
+    "splits by name": ({"train": [0], "test": [1]}, r"one data set.*such as data\['train'\]"),
     "infinity in a list": ([0, -float("inf")], "class ids, got -inf"),
     "negative ids and None": ([-5, 1, None], r"class ids from 0.*got -5.*Give names"),
     "DataFrame without a name": (FRAME, r"one label column, got \['x', 'kind'\]. Name it"),

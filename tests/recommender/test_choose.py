@@ -180,3 +180,26 @@ def test_the_baseline_is_what_most_people_start_with():
 
 def test_the_last_rule_fits_everything():
     assert RULES[-1].when(None)
+
+
+@pytest.mark.parametrize("task", ["detection", "segmentation", "keypoints", "regression"])
+def test_a_task_without_plans_is_refused_and_says_what_can_be_done(task):
+    if task == "regression":
+        labels = Labels.from_values([0.5, 1.5, 1.5])
+    else:
+        labels = Labels(
+            class_ids=[0, 1, 1], class_names=("car", "bus"), offsets=[0, 2, 3], task=task
+        )
+    stats = analyze(labels)
+    assert stats.task == task
+    with pytest.raises(DataError, match=f"got {task}, for which no plan .* --task multilabel"):
+        recommend(stats)
+
+
+def test_boxes_read_as_the_classes_that_a_picture_shows_are_planned_for():
+    boxes = Labels(
+        class_ids=[0, 0, 1], class_names=("car", "bus"), offsets=[0, 2, 3], task="detection"
+    )
+    stats = analyze(boxes, task="multilabel")
+    assert stats.class_counts == (1, 1)
+    assert isinstance(recommend(stats).loss, WeightedBce)

@@ -1,6 +1,11 @@
 """Image folders: what is a sample, of which class, in what order, and what is told of the rest."""
 
+import contextlib
 import os
+import pickle
+import socket
+import subprocess
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -9,6 +14,8 @@ from PIL import Image
 from balancekit import analyze, read
 from balancekit.errors import DataError, OptionError
 from balancekit.sources import open_source
+from balancekit.sources.image_folder import ImageFolder
+from balancekit.sources.pictures import PICTURE_SUFFIXES
 
 TORCHVISION_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".ppm", ".bmp"),
@@ -26,7 +33,8 @@ def touch(root, *names):
 def count(data, **options):
     """Samples by class, and the number of things by the code of their issue; opens no picture."""
     stats = analyze(data, verify="none", **options)
-    issues = {issue.code: issue.count for issue in stats.issues if issue.code >= "BK2"}
+    # BK1xx are of small classes and BK4xx of other splits, which others test.
+    issues = {issue.code: issue.count for issue in stats.issues if "BK2" < issue.code < "BK4"}
     by_class = dict(zip(stats.class_names, stats.class_counts, strict=True))
     assert stats.n_samples == sum(by_class.values())
     assert_reads_the_same(data, by_class, **options)
@@ -50,12 +58,41 @@ def example(stats, code):
 
 FOLDERS = {
     "flat": (["cat/1.jpg", "cat/2.png", "dog/1.gif"], {"cat": 2, "dog": 1}, {}),
-    "nested": (["cat/a/b/1.jpg", "cat/a/2.jpg", "dog/x/1.jpg"], {"cat": 2, "dog": 1}, {}),
+    "nested": (
+        ["cat/a/b/1.jpg", "cat/a/2.jpg", "cat/c/notes.txt", "dog/x/1.jpg"],
+        {"cat": 2, "dog": 1},
+        {"BK303": 1, "BK304": 3},
+    ),
     "capital suffixes": (["cat/1.JPG", "cat/2.Jpeg", "dog/1.TIFF"], {"cat": 2, "dog": 1}, {}),
+    "every kind of picture": (
+        [f"cat/{i}{suffix}" for i, suffix in enumerate(PICTURE_SUFFIXES)] + ["dog/1.avif"],
+        {"cat": len(PICTURE_SUFFIXES), "dog": 1},
+        {},
+    ),
+    "suffixes without a name, or without a point": (
+        ["cat/1.jpg", "cat/jpg", "cat/xjpeg", "dog/1.jpg", "dog/.jpg"],
+        {"cat": 1, "dog": 1},
+        {"BK302": 1, "BK303": 2},
+    ),
+    "names with spaces at their ends": (
+        ["cat/1.jpg", "cat /2.jpg", " cat/3.jpg "],
+        {" cat": 0, "cat": 1, "cat ": 1},
+        {"BK303": 1},
+    ),
+    "names in two encodings of one accent": (
+        ["caf\u00e9/1.jpg", "cafe\u0301/2.jpg"],
+        {"cafe\u0301": 1, "caf\u00e9": 1},
+        {},
+    ),
     "masks beside pictures": (
         ["cat/1.jpg", "cat/1.png", "cat/2.JPG", "cat/2.PNG", "dog/1.jpg"],
         {"cat": 2, "dog": 1},
         {"BK301": 2},
+    ),
+    "masks in folders below the classes": (
+        ["cat/Imgs/1.jpg", "cat/Imgs/1.png", "dog/Imgs/1.webp", "dog/Imgs/2.png"],
+        {"cat": 1, "dog": 2},
+        {"BK301": 1, "BK304": 2},
     ),
     "png of other stems are pictures": (
         ["cat/1.jpg", "cat/2.png", "dog/1.png"],
@@ -65,7 +102,7 @@ FOLDERS = {
     "png of the stem in another folder is a picture": (
         ["cat/a/1.jpg", "cat/b/1.png", "dog/1.jpg"],
         {"cat": 2, "dog": 1},
-        {},
+        {"BK304": 2},
     ),
     "hidden files and folders": (
         [
@@ -76,8 +113,8 @@ FOLDERS = {
         {"BK302": 6},
     ),
     "files that are no pictures": (
-        ["cat/1.jpg", "cat/notes.txt", "cat/README", "dog/1.jpg", "list.csv"],
-        {"cat": 1, "dog": 1},
+        ["cat/1.jpg", "cat/2.jpg", "cat/notes.txt", "cat/README", "dog/1.jpg", "list.csv"],
+        {"cat": 2, "dog": 1},
         {"BK303": 3},
     ),
     "an empty class": (
@@ -90,7 +127,11 @@ FOLDERS = {
         {"cat": 1, "dog": 1},
         {"BK204": 2},
     ),
-    "a folder named like a picture": (["cat/1.jpg/2.jpg", "dog/1.jpg"], {"cat": 1, "dog": 1}, {}),
+    "a folder named like a picture": (
+        ["cat/1.jpg/2.jpg", "dog/1.jpg"],
+        {"cat": 1, "dog": 1},
+        {"BK304": 1},
+    ),
     "a class named like a picture": (["a.jpg/1.jpg", "b/1.jpg"], {"a.jpg": 1, "b": 1}, {}),
     "brackets, stars and line breaks": (
         ["[cat]*?/1 [x].jpg", "do\ng/1\n.jpg", "%s {}/1.jpg"],
@@ -165,10 +206,15 @@ SPLITS = [
 
 def test_the_training_split_is_taken_and_the_others_told(tmp_path):
     touch(tmp_path, *SPLITS)
-    assert count(tmp_path) == ({"cat": 2, "dog": 1}, {"BK304": 2})
-    stats = analyze(tmp_path, verify="none")
-    assert example(stats, "BK304") == ("Test", "valid")
-    assert "split train; left aside: Test, valid" in stats.source
+    assert count(tmp_path) == ({"cat": 2, "dog": 1}, {})
+    assert "2 class folders, split train beside Test, valid" in analyze(tmp_path).source
+    source = open_source(tmp_path)
+    others = {name: other.read_labels() for name, other in source.other_splits().items()}
+    assert {name: labels.class_names for name, labels in others.items()} == {
+        "Test": ("dog",),
+        "valid": ("cat",),
+    }
+    assert set(source.other_splits()["Test"].other_splits()) == {"train", "valid"}
 
 
 ASKED = {
@@ -187,7 +233,7 @@ def test_a_split_is_found(tmp_path, split, by_class):
 
 def test_without_a_training_split_the_first_is_taken(tmp_path):
     touch(tmp_path, "val/a/1.jpg", "val/b/1.jpg", "test/a/2.jpg")
-    assert "split test; left aside: val" in open_source(tmp_path).description
+    assert "split test beside val" in open_source(tmp_path).description
 
 
 def test_two_folders_of_one_meaning_are_both_reached(tmp_path):
@@ -208,6 +254,39 @@ def test_a_split_of_a_folder_without_splits_is_refused(tmp_path):
         read(tmp_path, split="train")
 
 
+BELOW = ["cat/train/1.jpg", "cat/train/2.jpg", "cat/val/3.jpg", "dog/train/4.jpg", "dog/val/5.jpg"]
+
+SPLITS_BELOW = {
+    "in every class": (BELOW, None, {"cat": 2, "dog": 1}, {}),
+    "another than train": (BELOW, "val", {"cat": 1, "dog": 1}, {}),
+    "a class lacks one": ([*BELOW, "emu/train/1.jpg"], "val", {"cat": 1, "dog": 1, "emu": 0}, {}),
+    "files beside them": (
+        [*BELOW, "cat/notes.txt", "dog/.DS_Store"],
+        None,
+        {"cat": 2, "dog": 1},
+        {"BK302": 1, "BK303": 1},
+    ),
+    "not beside pictures": ([*BELOW, "dog/6.jpg"], None, {"cat": 3, "dog": 3}, {"BK304": 4}),
+    "not beside other folders": ([*BELOW, "dog/x/6.jpg"], None, {"cat": 3, "dog": 3}, {"BK304": 5}),
+    "not one alone": (
+        ["cat/train/1.jpg", "dog/train/2.jpg"],
+        None,
+        {"cat": 1, "dog": 1},
+        {"BK304": 2},
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "split", "by_class", "issues"), SPLITS_BELOW.values(), ids=SPLITS_BELOW.keys()
+)
+def test_splits_below_the_classes_are_found_where_they_are_plain(
+    tmp_path, files, split, by_class, issues
+):
+    touch(tmp_path, *files)
+    assert count(tmp_path, split=split) == (by_class, issues)
+
+
 # --- links --------------------------------------------------------------------------------------
 
 
@@ -216,7 +295,8 @@ def test_links_that_lead_back_are_not_followed(tmp_path):
     (tmp_path / "cat" / "self").symlink_to(tmp_path / "cat")
     (tmp_path / "cat" / "in" / "up").symlink_to(Path(".."))
     (tmp_path / "dog" / "root").symlink_to(tmp_path)
-    assert count(tmp_path) == ({"cat": 2, "dog": 1}, {"BK205": 3})
+    (tmp_path / "cat" / "itself").symlink_to(tmp_path / "cat" / "itself")
+    assert count(tmp_path) == ({"cat": 2, "dog": 1}, {"BK205": 4, "BK304": 1})
 
 
 def test_a_link_to_the_root_is_no_class(tmp_path):
@@ -230,7 +310,7 @@ def test_two_links_to_one_another_end(tmp_path):
     (tmp_path / "cat" / "dog").symlink_to(tmp_path / "dog")
     (tmp_path / "dog" / "cat").symlink_to(tmp_path / "cat")
     # Each class holds the other's picture once, as torchvision would count before it loops.
-    assert count(tmp_path) == ({"cat": 2, "dog": 2}, {"BK205": 2})
+    assert count(tmp_path) == ({"cat": 2, "dog": 2}, {"BK205": 2, "BK304": 2})
 
 
 def test_links_that_lead_elsewhere_are_followed(tmp_path):
@@ -239,7 +319,8 @@ def test_links_that_lead_elsewhere_are_followed(tmp_path):
     (tmp_path / "data" / "cat" / "more").symlink_to(tmp_path / "far")
     (tmp_path / "data" / "emu").symlink_to(tmp_path / "far")
     (tmp_path / "data" / "dog" / "3.jpg").symlink_to(tmp_path / "far" / "2.jpg")
-    assert count(tmp_path / "data") == ({"cat": 3, "dog": 2, "emu": 2}, {})
+    found = {"cat": 3, "dog": 2, "emu": 2}
+    assert count(tmp_path / "data") == (found, {"BK304": 3})
 
 
 def test_a_link_to_nothing_counts_and_is_found_by_checking(tmp_path):
@@ -279,7 +360,7 @@ def test_a_root_that_is_not_utf_8_is_analysed(tmp_path):
 REFUSED = {
     "nothing": ([], "expected class folders such as .*/cat/1.jpg, got an empty folder"),
     "files alone": (["1.jpg", "2.txt"], "got 2 files and no class folder"),
-    "no pictures": (["cat/1.txt", "dog/1.dcm"], r"got files such as \.txt, \.dcm"),
+    "no pictures": (["cat/1.mp4", "dog/1.dcm"], r"got files such as \.dcm, \.mp4"),
     "files without a suffix": (["cat/1"], "got files such as no suffix"),
     "empty classes": (["cat/.keep", "dog/.keep"], "got no files"),
     "hidden folders alone": ([".cat/1.jpg"], "got 1 files and no class folder"),
@@ -299,12 +380,10 @@ def test_a_path_that_is_not_there_is_refused(tmp_path):
         read(tmp_path / "nowhere")
 
 
-def test_options_of_other_formats_are_refused(tmp_path):
-    touch(tmp_path, "cat/1.jpg", "table.csv")
+def test_a_label_column_is_refused(tmp_path):
+    touch(tmp_path, "cat/1.jpg")
     with pytest.raises(OptionError, match="label: expected only with a table, got 'kind'"):
         read(tmp_path, label="kind")
-    with pytest.raises(OptionError, match="split: expected only with a folder, got 'val'"):
-        read(tmp_path / "table.csv", split="val")
 
 
 def refuse_to_list(monkeypatch, path):
@@ -344,3 +423,80 @@ def test_a_folder_without_rights_is_told(tmp_path):
         assert count(tmp_path) == ({"cat": 1, "dog": 1}, {"BK202": 1})
     finally:
         (tmp_path / "dog" / "secret").chmod(0o700)
+
+
+# --- files that are no files ---------------------------------------------------------------------
+
+
+def test_what_is_neither_file_nor_folder_is_told_and_never_opened(tmp_path):
+    touch(tmp_path, "cat/1.jpg", "dog/1.jpg")
+    os.mkfifo(tmp_path / "cat" / "pipe.jpg")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "dog" / "2.jpg").symlink_to("/dev/zero")
+    with socket.socket(socket.AF_UNIX) as server, contextlib.chdir(tmp_path):
+        server.bind("socket.jpg")  # by a short name, as a socket has at most 107 bytes
+    # Opening the pipe would wait for ever, as nobody writes to it.
+    assert count(tmp_path) == ({"cat": 1, "dog": 1}, {"BK303": 4})
+
+
+def test_a_path_longer_than_the_system_allows_is_told(tmp_path):
+    touch(tmp_path, "cat/1.jpg", "dog/1.jpg")
+    folder = os.open(tmp_path / "cat", os.O_RDONLY)
+    name = "x" * 200
+    for _ in range(25):  # 5,000 bytes, of 4,096
+        os.mkdir(name, dir_fd=folder)
+        below = os.open(name, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        folder = below
+    os.close(folder)
+    try:
+        assert count(tmp_path) == ({"cat": 1, "dog": 1}, {"BK202": 1})
+        assert "(File name too long)" in example(analyze(tmp_path, verify="none"), "BK202")[0]
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "cat"], check=True)
+
+
+# --- many ---------------------------------------------------------------------------------------
+
+
+def test_thousands_of_class_folders_are_counted_by_few_shards(tmp_path):
+    for i in range(2000):
+        (tmp_path / f"{i:04}").mkdir()
+        for j in range(i % 3):
+            (tmp_path / f"{i:04}" / f"{j}.jpg").touch()
+    by_class, issues = count(tmp_path)
+    assert by_class == {f"{i:04}": i % 3 for i in range(2000)}
+    assert issues == {}
+    assert len(list(open_source(tmp_path).shards())) == 34
+
+
+def test_counting_keeps_no_paths(tmp_path):
+    touch(tmp_path, *(f"cat/{i:05}.jpg" for i in range(5000)), "dog/1.jpg")
+    shards = list(open_source(tmp_path).shards())
+    tracemalloc.start()
+    try:
+        counts = [shard.count() for shard in shards]
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sum(part.n_samples for part in counts) == 5001
+    # 5,000 paths would take over 300,000 bytes.
+    assert peak < 100_000
+
+
+def test_problems_without_number_keep_the_same_few_examples(tmp_path):
+    touch(tmp_path, "dog/1.jpg", *(f"cat/{i:03}.txt" for i in range(500)), "cat/1.jpg")
+    stats = analyze(tmp_path, verify="none")
+    assert example(stats, "BK303") == tuple(f"{tmp_path}/cat/{i:03}.txt" for i in range(5))
+
+
+def test_shards_survive_pickling(tmp_path):
+    touch(tmp_path, "cat/1.jpg", "dog/1.jpg", "dog/2.jpg")
+    source = open_source(tmp_path)
+    assert isinstance(source, ImageFolder)
+    copies = pickle.loads(pickle.dumps(list(source.shards())))
+    assert [part.samples_per_class for part in (copy.count() for copy in copies)] == [
+        {},
+        {"cat": 1},
+        {"dog": 2},
+    ]

@@ -1,16 +1,24 @@
 """Pictures: decoded as they are meant, and told of when they cannot be."""
 
+import hashlib
+import io
+import itertools
 import os
+import re
 
+import hypothesis.strategies as st
 import numpy as np
 import pytest
-from PIL import Image
+from hypothesis import HealthCheck, given, settings
+from PIL import Image, ImageFilter
 
 from balancekit import PictureDataset, analyze, read
 from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels
-from balancekit.sources import load_picture
-from balancekit.sources.pictures import picture_problem
+from balancekit.sources import Checks, load_picture
+from balancekit.sources.pictures import PictureCheckShard, picture_problem
+from balancekit.stats import Sighting
+from balancekit.stats.quality_bins import QUALITY_MEASURES
 
 ORIENTATION = 0x0112  # the EXIF tag
 
@@ -82,7 +90,7 @@ def test_a_wrong_suffix_does_not_matter(tmp_path):
 
 def test_a_decompression_bomb_is_told_and_not_decoded(tmp_path, monkeypatch):
     path = save(tmp_path / "x.png", noise())
-    monkeypatch.setattr("balancekit.sources.pictures.MAX_PIXELS", 100)
+    monkeypatch.setattr("balancekit.sources.pictures.load.MAX_PIXELS", 100)
     assert "64 × 48 pixels are more than 100" in picture_problem(str(path), "header")
     with pytest.raises(DataError, match="pixels are more than 100"):
         load_picture(path)
@@ -101,6 +109,227 @@ def test_checking_counts_every_picture_once_and_tells_the_bad_ones(tmp_path):
     assert [example.split(" (")[0] for example in issue.examples] == [
         f"{tmp_path}/{name}" for name in ("cat/001.png", "cat/002.png", "dog/000.png")
     ]
+
+
+# --- one look at each file ----------------------------------------------------------------------
+
+EVERYTHING = Checks(verify="decode", duplicates=True, quality=True, split="train")
+
+
+def counted(paths, classes=("cat",), checks=EVERYTHING):
+    return PictureCheckShard([str(p) for p in paths], [classes] * len(paths), checks).count()
+
+
+def names_of(path, kind):
+    """Names of the fingerprints of one file of a kind, exact or near."""
+    names = counted([path], checks=Checks(duplicates=True)).sightings
+    return [name for name in names if name.startswith(f"{kind}:")]
+
+
+def smooth(height=96, width=128, tilt=1.0):
+    """A picture without noise, of a few soft hills."""
+    y, x = np.mgrid[:height, :width] / 32
+    grey = 128 + 60 * np.sin(x * tilt) * np.cos(y) + 20 * np.sin(x + 2 * y)
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+
+
+def test_a_file_is_named_by_the_blake2b_of_its_bytes(tmp_path):
+    path = save(tmp_path / "x.png", smooth())
+    digest = hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    assert names_of(path, "exact") == [f"exact:{digest}"]
+
+
+def test_likeness_is_the_dhash_of_8_rows_of_9_cells(tmp_path):
+    cells = np.random.default_rng(1).permuted(np.arange(0, 216, 3)).reshape(8, 9)
+    path = save(tmp_path / "x.png", cells.repeat(4, 0).repeat(4, 1).astype(np.uint8))
+    bits = "".join("01"[int(a > b)] for row in cells for a, b in itertools.pairwise(row))
+    assert names_of(path, "near") == [f"near:{int(bits, 2):016x}"]
+
+
+COPIES = {
+    "another format": ("y.bmp", lambda array: array, {}),
+    "half the size": ("y.png", lambda array: array[::2, ::2], {}),
+    "a little brighter": ("y.png", lambda array: array + np.uint8(9), {}),
+    "JPEG": ("y.jpg", lambda array: array, {"quality": 95}),
+}
+
+
+@pytest.mark.parametrize(("name", "change", "options"), COPIES.values(), ids=COPIES.keys())
+def test_a_copy_keeps_its_likeness_and_not_its_bytes(tmp_path, name, change, options):
+    one = save(tmp_path / "x.png", smooth())
+    other = save(tmp_path / name, change(smooth()), **options)
+    bits = int(names_of(one, "near")[0][5:], 16) ^ int(names_of(other, "near")[0][5:], 16)
+    assert bits.bit_count() <= 2  # of 64; other pictures differ in about half
+    assert names_of(one, "exact") != names_of(other, "exact")
+    unlike = save(tmp_path / "z.png", smooth(tilt=3.0))
+    far = int(names_of(one, "near")[0][5:], 16) ^ int(names_of(unlike, "near")[0][5:], 16)
+    assert far.bit_count() > 8
+
+
+def test_flat_pictures_are_like_no_other(tmp_path):
+    for shade in (0, 255):
+        path = save(tmp_path / f"{shade}.png", np.full((9, 9), shade, np.uint8))
+        assert names_of(path, "near") == []
+        assert len(names_of(path, "exact")) == 1
+
+
+def test_the_sightings_of_a_content_are_told_with_split_class_and_sample(tmp_path):
+    one, other = (save(tmp_path / name, smooth()) for name in ("b.png", "a.png"))
+    counts = counted([one, other], classes=("cat", "dog"))
+    (exact,) = [seen for name, seen in counts.sightings.items() if name.startswith("exact:")]
+    assert exact == (
+        Sighting("train", "cat, dog", str(other)),
+        Sighting("train", "cat, dog", str(one)),
+    )
+    assert {name.partition(":")[0] for name in counts.sightings} == {"exact", "near"}
+
+
+def test_what_cannot_be_decoded_is_a_problem_without_likeness_or_quality(tmp_path):
+    path = save(tmp_path / "x.png", smooth())
+    cut(path)
+    for checks in (Checks(duplicates=True), Checks(quality=True), EVERYTHING):
+        counts = counted([path], checks=checks)
+        assert counts.problems["picture-unreadable"].count == 1
+        assert counts.quality == {}
+        assert all(name.startswith("exact:") for name in counts.sightings)
+    assert len(counts.sightings) == 1
+
+
+def test_a_picture_of_several_classes_counts_for_each(tmp_path):
+    counts = counted([save(tmp_path / "x.png", smooth())], classes=("cat", "dog"))
+    assert counts.quality["cat"] == counts.quality["dog"]
+    assert set(counts.quality["cat"]) == set(QUALITY_MEASURES)
+    assert all(sum(bins.values()) == 1 for bins in counts.quality["cat"].values())
+
+
+def value_of(path, measure):
+    """The value of a measure of one picture, through its bin."""
+    (number,) = counted([path]).quality["cat"][measure]
+    return QUALITY_MEASURES[measure].value_of_bin(number)
+
+
+RED = np.full((40, 80, 3), [200, 0, 0], np.uint8)
+HALVES = np.repeat(np.repeat([[0, 200]], 40, 0), 40, 1).astype(np.uint8)
+
+KNOWN = {
+    "the luma of red": (RED, "brightness", 60),  # 0.299 · 200 = 59.8
+    "no contrast": (RED, "contrast", 0),
+    "half black": (HALVES, "brightness", 100),
+    "the deviation of two halves": (HALVES, "contrast", 100),
+    "pure colour": (RED, "saturation", 255),
+    "grey": (HALVES, "saturation", 0),
+    "width": (RED, "width_px", 80),
+    "height": (RED, "height_px", 40),
+    "twice as wide": (RED, "aspect", 2),
+    "no edge": (RED, "blur", 0),
+    "no noise": (RED, "noise", 0),
+}
+
+
+@pytest.mark.parametrize(("array", "measure", "expected"), KNOWN.values(), ids=KNOWN.keys())
+def test_measures_of_quality_have_the_values_that_follow_from_the_picture(
+    tmp_path, array, measure, expected
+):
+    assert value_of(save(tmp_path / "x.png", array), measure) == expected
+
+
+def test_the_blur_measure_is_the_variance_of_the_laplacian(tmp_path):
+    dot = np.zeros((33, 33), np.uint8)
+    dot[16, 16] = 100
+    response = np.zeros((33, 33))
+    response[16, 16] = 400
+    for step in ((15, 16), (17, 16), (16, 15), (16, 17)):
+        response[step] = -100
+    found = value_of(save(tmp_path / "x.png", dot), "blur")
+    # A bin spans 9 %.
+    assert found == pytest.approx(response.var(), rel=0.05)
+
+
+@pytest.mark.parametrize("sigma", [2, 5, 12, 25])
+def test_the_noise_measure_is_the_deviation_of_the_noise(tmp_path, sigma):
+    rng = np.random.default_rng(sigma)
+    array = np.clip(smooth(300, 300)[..., 0] + rng.normal(0, sigma, (300, 300)), 0, 255)
+    found = value_of(save(tmp_path / "x.png", np.rint(array).astype(np.uint8)), "noise")
+    # 65,536 px know it to 1 %; rounding to grey levels adds up to 1/12 to the variance.
+    assert found == pytest.approx(sigma, rel=0.08)
+
+
+def test_blurring_lowers_the_blur_measure_and_file_size_is_counted(tmp_path):
+    sharp = save(tmp_path / "x.png", noise(200, 200))
+    soft = tmp_path / "y.png"
+    with Image.open(sharp) as picture:
+        picture.filter(ImageFilter.GaussianBlur(3)).save(soft)
+    assert value_of(soft, "blur") < value_of(sharp, "blur") / 50
+    assert value_of(sharp, "file_bytes") == pytest.approx(sharp.stat().st_size, rel=0.05)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (2, 2), (700, 3)], ids=str)
+def test_no_picture_is_too_small_to_measure(tmp_path, shape):
+    counts = counted([save(tmp_path / "x.png", noise(*shape))])
+    assert set(counts.quality["cat"]) == set(QUALITY_MEASURES)
+    assert counts.problems == {}
+
+
+def test_quality_is_that_of_the_picture_as_it_is_seen(tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    path = save(tmp_path / "x.jpg", noise(20, 40), exif=exif)
+    assert (value_of(path, "width_px"), value_of(path, "height_px")) == (20, 40)
+    assert value_of(path, "aspect") == 0.5
+    deep = save(tmp_path / "x.png", np.full((9, 9), 257 * 90, np.uint16))
+    assert value_of(deep, "brightness") == 90
+
+
+def test_a_check_asks_nothing_that_it_does_not_need(tmp_path):
+    path = save(tmp_path / "x.png", smooth())
+    assert counted([path], checks=Checks(verify="decode")).sightings == {}
+    assert counted([path], checks=Checks(verify="decode")).quality == {}
+    assert counted([path], checks=Checks(duplicates=True)).quality == {}
+    assert counted([path], checks=Checks(quality=True)).sightings == {}
+
+
+def test_a_pipe_is_a_problem_and_never_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.png")
+    assert picture_problem(str(tmp_path / "x.png"), "decode") == "OSError: no regular file"
+    with pytest.raises(DataError, match="no regular file"):
+        load_picture(tmp_path / "x.png")
+
+
+def test_a_file_that_another_program_would_run_is_refused(tmp_path):
+    path = tmp_path / "x.jpg"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\nshowpage\n")
+    assert "EPS is no format of pictures" in picture_problem(str(path), "header")
+    with pytest.raises(DataError, match="EPS is no format of pictures"):
+        load_picture(path)
+
+
+def file_of(suffix):
+    file = io.BytesIO()
+    Image.fromarray(noise(24, 31)).save(file, {"jpg": "jpeg"}.get(suffix, suffix))
+    return file.getvalue()
+
+
+@pytest.mark.filterwarnings("default")
+@pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tiff", "bmp", "ppm"])
+@given(data=st.data())
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_no_change_of_bytes_ends_a_check_or_raises_what_is_not_ours(tmp_path, suffix, data):
+    content = bytearray(file_of(suffix))
+    place = st.integers(0, len(content) - 1)
+    for at, byte in data.draw(st.lists(st.tuples(place, st.integers(0, 255)), max_size=20)):
+        content[at] = byte
+    path = tmp_path / f"x.{suffix}"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content)))])
+    counts = counted([path])
+    bad = "picture-unreadable" in counts.problems
+    assert (counts.n_checked, bad) == (1, not counts.quality)
+    if bad:
+        with pytest.raises(DataError, match=re.escape(str(path))):
+            load_picture(path)
+    else:
+        assert load_picture(path).dtype == np.uint8
 
 
 # --- loading ------------------------------------------------------------------------------------
@@ -167,6 +396,26 @@ def test_16_bits_are_scaled_down_and_not_cut_off(tmp_path):
     path = save(tmp_path / "x.png", array)
     assert load_picture(path, mode="L").tolist() == [[0, 1, 128, 255]]
     assert load_picture(path)[..., 2].tolist() == [[0, 1, 128, 255]]
+
+
+DEEP = {
+    "floats from 0 to 1": ([[0, 0.5, 1]], np.float32, [0, 128, 255]),
+    "floats that are grey levels": ([[0, 2, 255]], np.float32, [0, 2, 255]),
+    "floats of 16 bits": ([[0, 257, 65_535]], np.float32, [0, 1, 255]),
+    "any floats": ([[-3, 0, 3]], np.float32, [0, 128, 255]),
+    "floats that are no numbers": ([[np.nan, np.inf, 1]], np.float32, [0, 255, 255]),
+    "no number at all": ([[np.nan, np.nan]], np.float32, [0, 0]),
+    "whole numbers of 8 bits": ([[0, 1, 255]], np.int32, [0, 1, 255]),
+    "whole numbers of 16 bits": ([[0, 257, 65_535]], np.int32, [0, 1, 255]),
+    "any whole numbers": ([[-10, 100_000, 200_010]], np.int32, [0, 128, 255]),
+}
+
+
+@pytest.mark.parametrize(("values", "dtype", "seen"), DEEP.values(), ids=DEEP.keys())
+def test_32_bits_are_scaled_by_the_white_that_they_fit(tmp_path, values, dtype, seen):
+    path = save(tmp_path / "x.tiff", np.array(values, dtype))
+    assert load_picture(path, mode="L").tolist() == [seen]
+    assert load_picture(path)[..., 1].tolist() == [seen]
 
 
 def test_palettes_and_transparency_become_colours(tmp_path):

@@ -21,6 +21,9 @@ MEANINGS = {
     "wanted": "prior that decisions should assume",
 }
 
+SPARE = {"seen": 5, "wanted": 4, "draws": 3, "believed": 2, "repeats": 1}
+"""Columns that a narrow terminal does not show, the higher the sooner."""
+
 
 def show_exposure(exposure: Exposure, console: Console) -> None:
     """Print what training will see, class by class."""
@@ -63,7 +66,7 @@ def _show_classes(exposure: Exposure, console: Console) -> list[str]:
         "wanted": [percent(exposure.wanted_prior[c]) for c in shown],
     }
     columns = [
-        Column(title=title, cells=column, spare=title in ("seen", "wanted"))
+        Column(title=title, cells=column, spare=SPARE.get(title, 0))
         for title, column in cells.items()
     ]
     names = [exposure.class_names[c] for c in shown]

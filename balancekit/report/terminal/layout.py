@@ -1,24 +1,38 @@
 """Paragraphs, commands and tables of a terminal: nothing padded, nothing read as markup."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from balancekit.report.words import printable
+from balancekit.report.words import left_to_right, printable
 
-__all__ = ["Column", "bar", "class_table", "head_and_tail", "say", "say_meanings", "say_verbatim"]
+__all__ = [
+    "MOST_LISTED",
+    "Column",
+    "bar",
+    "class_table",
+    "head_and_tail",
+    "say",
+    "say_meanings",
+    "say_verbatim",
+]
 
 HEAD_AND_TAIL = 10
 """Classes shown of each end, where all would be too many."""
+
+MOST_LISTED = 2 * HEAD_AND_TAIL + 2
+"""Classes up to which all are shown."""
 
 EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 
 INDENT, GAP = 2, 2
 LEAST_NAME = 12
 """Characters that class names keep before a table gives up a column."""
+
+LEAST_BAR, LONGEST_BAR = 6, 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,17 +44,21 @@ class Column:
         cells: one a row.
         styles: one a row; none are plain.
         left: stands at the left, as bars do.
-        spare: the table gives it up where the terminal is narrow.
+        spare: the table gives it up where the terminal is narrow, the higher the sooner.
+        bars: lengths, 0 to 1, of bars that take the room left; instead of cells.
     """
 
     title: str
-    cells: Sequence[str]
+    cells: Sequence[str] = ()
     styles: Sequence[str] = ()
     left: bool = False
-    spare: bool = False
+    spare: int = 0
+    bars: Sequence[float] = ()
 
     def width(self) -> int:
-        """Characters that it takes."""
+        """Characters that it takes, at least."""
+        if self.bars:
+            return LEAST_BAR
         return max(map(cell_len, (self.title, *self.cells)))
 
 
@@ -78,6 +96,7 @@ def class_table(
     *,
     cut: int | None = None,
     n_between: int = 0,
+    what: str = "classes",
 ) -> list[str]:
     """Print a table with one row a class, and return the titles of the columns that fitted.
 
@@ -88,17 +107,19 @@ def class_table(
         columns: at their right.
         cut: number of rows after which classes are left out.
         n_between: how many those are.
+        what: the rows are.
     """
     names = [printable(name) for name in names]
     wanted = max(map(cell_len, (title, *names)))
     columns = _that_fit(columns, console.width - INDENT - min(wanted, LEAST_NAME))
     width = max(len(title), min(wanted, _left_for_names(columns, console.width)))
+    columns = _drawn(columns, console.width - INDENT - width)
     header = _row(title, width, [(column.title, column, "") for column in columns])
     header.stylize("dim")
     console.print(header, soft_wrap=True)
     for number, name in enumerate(names):
         if number == cut and n_between:
-            between = f"… {n_between:,} classes between"
+            between = f"… {n_between:,} {what} between"
             console.print(Text(" " * INDENT + between, "dim"), soft_wrap=True)
         cells = [
             (column.cells[number], column, column.styles[number] if column.styles else "")
@@ -121,13 +142,27 @@ def _that_fit(columns: Sequence[Column], width: int) -> list[Column]:
         spare = [column for column in kept if column.spare]
         if not spare:
             break
-        kept.remove(spare[-1])
+        first_to_go = max(column.spare for column in spare)
+        kept.remove([column for column in spare if column.spare == first_to_go][-1])
     return kept
+
+
+def _drawn(columns: Sequence[Column], width: int) -> list[Column]:
+    """Columns in which bars take the room that the others leave of `width`."""
+    taken = sum(column.width() + GAP for column in columns if not column.bars)
+    longest = max(LEAST_BAR, min(LONGEST_BAR, width - taken - GAP))
+    return [
+        replace(column, bars=(), cells=[bar(share, longest) for share in column.bars], left=True)
+        if column.bars
+        else column
+        for column in columns
+    ]
 
 
 def _left_for_names(columns: Sequence[Column], width: int) -> int:
     taken = sum(column.width() + GAP for column in columns)
-    return max(LEAST_NAME, min(40, width - INDENT - taken))
+    longest = width // 3 if any(column.bars for column in columns) else 40
+    return max(LEAST_NAME, min(longest, width - INDENT - taken))
 
 
 def _row(name: str, width: int, cells: Sequence[tuple[str, Column, str]]) -> Text:
@@ -149,7 +184,7 @@ def fitted(name: str, width: int) -> str:
     """
     if cell_len(name) > width:
         name = str(set_cell_size(name, width - 1)) + "…"
-    return str(set_cell_size(name, width))
+    return left_to_right(name) + " " * (width - cell_len(name))
 
 
 def head_and_tail(counts: Sequence[int]) -> tuple[list[int], int]:
@@ -159,7 +194,7 @@ def head_and_tail(counts: Sequence[int]) -> tuple[list[int], int]:
     ([1, 2, 0], 3)
     """
     order = sorted(range(len(counts)), key=lambda c: (-counts[c], c))
-    if len(order) <= 2 * HEAD_AND_TAIL + 2:
+    if len(order) <= MOST_LISTED:
         return order, len(order)
     return order[:HEAD_AND_TAIL] + order[-HEAD_AND_TAIL:], HEAD_AND_TAIL
 

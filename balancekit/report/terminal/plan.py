@@ -76,10 +76,10 @@ def _show_weights(plan: Plan, console: Console) -> None:
         Column(title="weight", cells=[f"{weights[c]:.3f}" for c in shown]),
     ]
     if np.ptp(shift) > 0:
-        columns.append(Column(title="shift", cells=[f"{shift[c]:+.3f}" for c in shown]))
+        columns.append(Column(title="shift", cells=[f"{shift[c]:+.3f}" for c in shown], spare=1))
     alone = effective_number_weights(counts)
     cells = [f"{alone[c]:.3f}" for c in shown]
-    columns.append(Column(title="weights alone", cells=cells, spare=True))
+    columns.append(Column(title="weights alone", cells=cells, spare=2))
     names = [plan.data.class_names[c] for c in shown]
     n_between = len(counts) - len(shown)
     titles = class_table(console, "class", names, columns, cut=cut, n_between=n_between)

@@ -4,42 +4,47 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from balancekit.report.terminal.layout import Column, bar, class_table, head_and_tail, say
+from balancekit.report.terminal.classes import show_classes
+from balancekit.report.terminal.findings import (
+    show_duplicates,
+    show_pairs,
+    show_shortcuts,
+    show_splits,
+)
+from balancekit.report.terminal.layout import say
 from balancekit.report.words import (
     MOST_EXAMPLES,
+    contents_text,
     examples_text,
     headline_measures,
     n_of,
-    percent,
-    printable,
     verdict,
 )
 from balancekit.stats import Issue, Stats
 
-__all__ = ["show_stats"]
+__all__ = ["MARKS", "show_issue", "show_stats"]
 
 TONES = {"good": "green", "fair": "yellow", "poor": "dark_orange", "bad": "red"}
 MARKS = {"error": ("✗", "red"), "warning": ("!", "yellow"), "info": ("i", "blue")}
-LONGEST_BAR = 40
 
 
 def show_stats(stats: Stats, console: Console) -> None:
-    """Print verdict, class bars, measures and issues."""
+    """Print verdict, class bars, measures, what was found beside them, and issues."""
     line, tone = verdict(stats)
     say(console, line, f"bold {TONES[tone]}", first="●")
-    unlabelled = f" ({stats.n_unlabelled:,} without a label)" if stats.n_unlabelled else ""
-    samples = n_of(stats.n_samples, "sample")
-    classes = n_of(len(stats.class_names), "class", "classes")
-    say(console, f"{samples}{unlabelled} in {classes}{_checked(stats)}", "dim")
+    split = f" · split {stats.split}" if stats.split else ""
+    say(console, f"{contents_text(stats)}{split}{_checked(stats)}", "dim")
     say(console, stats.source, "dim")
     if stats.class_names:
         console.print()
-        _show_classes(stats, console)
+        show_classes(stats, console)
         console.print()
         _show_measures(stats, console)
+    for show in (show_pairs, show_splits, show_duplicates, show_shortcuts):
+        show(stats, console)
     for issue in stats.issues:
         console.print()
-        _show_issue(issue, console)
+        show_issue(issue, console)
 
 
 def _checked(stats: Stats) -> str:
@@ -52,33 +57,6 @@ def _checked(stats: Stats) -> str:
         if stats.n_checked >= stats.n_samples
         else (f" · {n_of(stats.n_checked, 'picture')} opened")
     )
-
-
-def _show_classes(stats: Stats, console: Console) -> None:
-    shown, cut = head_and_tail(stats.class_counts)
-    counts = [stats.class_counts[c] for c in shown]
-    names = [printable(stats.class_names[c]) for c in shown]
-    total, largest = max(1, sum(stats.class_counts)), max(1, *stats.class_counts)
-    samples = Column(title="samples", cells=[f"{count:,}" for count in counts])
-    share = Column(title="share", cells=[percent(count / total) for count in counts])
-    name_width = min(max(map(cell_len, names)), max(12, console.width // 3))
-    taken = 2 + name_width + samples.width() + share.width() + 6
-    longest = max(6, min(LONGEST_BAR, console.width - taken))
-    bars = Column(
-        title="",
-        cells=[bar(count / largest, longest) for count in counts],
-        styles=[_shot_colour(count) for count in counts],
-        left=True,
-        spare=True,
-    )
-    columns = (samples, share, bars)
-    class_table(
-        console, "class", names, columns, cut=cut, n_between=len(stats.class_counts) - len(shown)
-    )
-
-
-def _shot_colour(count: int) -> str:
-    return "green" if count > 100 else "yellow" if count >= 20 else "red"
 
 
 def _show_measures(stats: Stats, console: Console) -> None:
@@ -94,7 +72,8 @@ def _show_measures(stats: Stats, console: Console) -> None:
         console.print(line, soft_wrap=True)
 
 
-def _show_issue(issue: Issue, console: Console) -> None:
+def show_issue(issue: Issue, console: Console) -> None:
+    """Print what is so, how often, what to do, and examples."""
     mark, style = MARKS[issue.severity]
     title = Text.assemble((f"{issue.code} ", style), f"{issue.title}: {issue.count:,}")
     say(console, title, first=mark, first_style=style)

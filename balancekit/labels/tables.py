@@ -1,0 +1,176 @@
+"""Labels of tables in memory: pandas, polars, and data sets of Hugging Face."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from balancekit.errors import DataError
+from balancekit.labels.arrays import (
+    labels_of_array,
+    labels_of_indicators,
+    labels_of_names,
+    labels_of_sequence,
+)
+from balancekit.labels.class_ids import UNLABELLED, class_name_of, sort_class_names
+from balancekit.labels.labels import Labels, Task
+
+__all__ = [
+    "LABEL_COLUMNS",
+    "is_huggingface",
+    "label_column",
+    "labels_of_huggingface",
+    "labels_of_pandas",
+    "labels_of_polars",
+]
+
+Wanted = str | tuple[str, ...] | None
+
+LABEL_COLUMNS = ("label", "labels", "target", "targets", "class", "y")
+
+
+def labels_of_pandas(data: Any, label: Wanted, task: Task | None) -> Labels:
+    """Labels of a Series, or of one or several columns of a DataFrame.
+
+    Raises:
+        DataError: there is no such column, or it holds no labels.
+    """
+    if data.ndim == 2:
+        columns = list(data.columns)
+        if isinstance(label, tuple) and label not in columns:
+            lacking = [name for name in label if columns.count(name) != 1]
+            if lacking or not label:
+                raise DataError(_no_column_message("DataFrame", label, columns))
+            return labels_of_indicators(
+                np.column_stack([data[name].to_numpy() for name in label]), list(map(str, label))
+            )
+        if label is None and len(columns) == 1:
+            label = columns[0]
+        if columns.count(label) != 1:
+            raise DataError(_no_column_message("DataFrame", label, columns))
+        data = data[label]
+    categorical = getattr(data, "cat", data)
+    if hasattr(categorical, "categories") and task != "regression":
+        names = tuple(map(str, categorical.categories))
+        return Labels(class_ids=np.asarray(categorical.codes), class_names=names)
+    if data.dtype.kind in "iu" and not data.isna().any():
+        values = data.to_numpy(np.uint64 if data.dtype.kind == "u" else np.int64)
+        return labels_of_array(values, task)
+    with_na = zip(data.tolist(), data.isna().tolist(), strict=True)
+    return labels_of_names((None if missing else item for item, missing in with_na), task)
+
+
+def labels_of_polars(data: Any, label: Wanted, task: Task | None) -> Labels:
+    """Labels of a Series, or of one or several columns of a DataFrame, of polars.
+
+    Raises:
+        DataError: there is no such column, or it holds no labels.
+    """
+    if not hasattr(data, "columns"):
+        return labels_of_sequence(data.to_list(), task)
+    columns = list(data.columns)
+    wanted = label if isinstance(label, tuple) else (label,)
+    if label is None and len(columns) == 1:
+        wanted = (columns[0],)
+    if not wanted or any(name not in columns for name in wanted):
+        raise DataError(_no_column_message("DataFrame", label, columns))
+    if len(wanted) > 1:
+        return labels_of_indicators(
+            np.column_stack([data[name].to_numpy() for name in wanted]), list(map(str, wanted))
+        )
+    return labels_of_sequence(data[wanted[0]].to_list(), task)
+
+
+def _no_column_message(where: str, label: object, columns: Sequence[object]) -> str:
+    return (
+        f"{where}: expected one label column{f' {label!r}' if label else ''}, got "
+        f"{list(columns)}. Name it with label='COLUMN'."
+    )
+
+
+# --- Hugging Face -------------------------------------------------------------------------------
+
+
+def is_huggingface(data: object) -> bool:
+    """Whether an object has the shape of a `datasets.Dataset`, or of a stream of one."""
+    return hasattr(data, "features") and hasattr(data, "select_columns")
+
+
+def label_column(columns: Sequence[str], features: Any, label: Wanted) -> str:
+    """The column of a data set that carries the labels: named, or found.
+
+    Raises:
+        DataError: there is none, or several are named.
+    """
+    if isinstance(label, tuple) and len(label) == 1:
+        label = label[0]
+    if label is None:
+        lowered = {name.lower(): name for name in reversed(columns)}
+        classes = [n for n in columns if getattr(_inner(dict(features or {}).get(n)), "names", 0)]
+        found = [lowered[name] for name in LABEL_COLUMNS if name in lowered]
+        # A column of declared classes before one that is only called so.
+        label = next((name for name in [*found, *classes] if name in classes), None)
+        label = label or next(iter(found), None)
+    if not isinstance(label, str) or label not in columns:
+        raise DataError(_no_column_message("Dataset", label, columns))
+    return label
+
+
+def labels_of_huggingface(data: Any, label: Wanted, task: Task | None) -> Labels:
+    """Labels of a `datasets.Dataset`, as it is shuffled and selected; no picture is decoded.
+
+    Raises:
+        DataError: there is no such column, or it holds no labels.
+    """
+    if isinstance(label, tuple) and len(label) > 1:
+        lacking = [name for name in label if name not in data.column_names]
+        if lacking:
+            raise DataError(_no_column_message("Dataset", label, data.column_names))
+        table = data.select_columns(list(label)).with_format("arrow")[:]
+        columns = [table.column(name).to_numpy() for name in label]
+        return labels_of_indicators(np.column_stack(columns), label)
+    column = label_column(data.column_names, data.features, label)
+    feature = data.features[column]
+    # With the format, as the table beneath knows nothing of shuffle and select.
+    values = data.select_columns([column]).with_format("arrow")[:].column(column)
+    names = getattr(_inner(feature), "names", None)
+    if getattr(feature, "names", None) is not None:
+        return _of_ids(values.to_numpy(), feature.names)
+    if _inner(feature) is not feature:
+        return _of_lists(values.to_pylist(), names, task)
+    return labels_of_names(values.to_pylist(), task)
+
+
+def _inner(feature: Any) -> Any:
+    """What a list of a feature holds; the feature itself if it is no list."""
+    if isinstance(feature, list) and len(feature) == 1:
+        return feature[0]
+    return getattr(feature, "feature", feature)
+
+
+def _of_ids(values: Any, names: Sequence[str]) -> Labels:
+    """Labels of declared classes; -1 and null are missing ones."""
+    numbers = np.nan_to_num(np.asarray(values, np.float64), nan=UNLABELLED).astype(np.int64)
+    return Labels(class_ids=np.where(numbers < 0, UNLABELLED, numbers), class_names=tuple(names))
+
+
+def _of_lists(
+    rows: Sequence[Sequence[object] | None], names: Sequence[str] | None, task: Task | None
+) -> Labels:
+    lengths = np.array([0 if row is None else len(row) for row in rows], np.int64)
+    cells = [cell for row in rows if row for cell in row]
+    if names is None and set(lengths.tolist()) == {1}:
+        return labels_of_names(cells, task)
+    if names is None and len(set(lengths.tolist())) == 1 and set(cells) <= {0, 1}:
+        return labels_of_indicators(np.array(cells, np.int64).reshape(len(rows), -1))
+    ids: Sequence[Any] = cells
+    if names is None:
+        texts = [class_name_of(cell) for cell in cells]
+        names = sort_class_names(set(texts))
+        id_of = {name: i for i, name in enumerate(names)}
+        ids = [id_of[text] for text in texts]
+    return Labels(
+        class_ids=np.array(ids, np.int64),
+        class_names=tuple(names),
+        offsets=np.concatenate([[0], np.cumsum(lengths)]),
+    )

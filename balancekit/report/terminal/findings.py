@@ -1,0 +1,182 @@
+"""What Stats has beside the classes: pairs, splits, duplicates and shortcuts, in a terminal."""
+
+from rich.console import Console
+from rich.text import Text
+
+from balancekit.report.terminal.layout import Column, class_table, say, say_meanings
+from balancekit.report.words import MOST_EXAMPLES, decimal, n_of, percent, printable, shortened
+from balancekit.stats import DuplicateGroup, SplitStats, Stats
+
+__all__ = ["show_duplicates", "show_pairs", "show_shortcuts", "show_splits"]
+
+MOST_PAIRS, MOST_SPLITS, MOST_SHORTCUTS = 5, 12, 5
+MOST_SIGHTINGS, LONGEST_PATH = 3, 40
+MEANINGS = {
+    "jaccard": "shared samples to those with either",
+    "lift": "to what chance would give",
+    "shift": "Jensen-Shannon divergence in bits",
+    "by chance": "95 % of resampled splits lie below",
+    "missing": "classes that the split lacks",
+    "extra": "classes that it alone has",
+    "leaks": "samples that the measured split has too",
+}
+SURE = 0.05
+"""p values below are told in red."""
+
+LEAST_LIFT = 0.05
+"""Classes that are everywhere, such as road and sky, occur together and tell nothing."""
+
+
+def show_pairs(stats: Stats, console: Console) -> None:
+    """Print the classes that occur together most, and not as chance would have it."""
+    found = stats.multilabel.pairs if stats.multilabel else ()
+    pairs = [pair for pair in found if abs(pair.lift - 1) > LEAST_LIFT][:MOST_PAIRS]
+    if not pairs:
+        return
+    names = [f"{shortened(pair.first, 30)} + {shortened(pair.second, 30)}" for pair in pairs]
+    columns = [
+        Column(title="samples", cells=[f"{pair.n_samples:,}" for pair in pairs]),
+        Column(title="jaccard", cells=[f"{pair.jaccard:.2f}" for pair in pairs], spare=1),
+        Column(title="lift", cells=[f"{pair.lift:.2f}" for pair in pairs], spare=2),
+    ]
+    console.print()
+    say_meanings(console, MEANINGS, class_table(console, "together", names, columns))
+
+
+def show_splits(stats: Stats, console: Console) -> None:
+    """Print the other splits beside the one that was measured."""
+    if not stats.splits:
+        return
+    splits = stats.splits[:MOST_SPLITS]
+    names = [stats.split or "measured", *(split.name for split in splits)]
+    filled = sum(count > 0 for count in stats.class_counts)
+    columns = [
+        Column(title="samples", cells=[f"{n:,}" for n in (stats.n_samples, *_samples(splits))]),
+        Column(
+            title="shift",
+            cells=["–", *(decimal(split.jensen_shannon, 4) for split in splits)],
+            styles=["", *("red" if _is_shifted(split) else "" for split in splits)],
+        ),
+        Column(
+            title="by chance",
+            cells=["–", *(_below(split.jensen_shannon_null) for split in splits)],
+            spare=1,
+        ),
+        Column(
+            title="missing",
+            cells=["–", *(f"{len(split.missing_classes):,} of {filled:,}" for split in splits)],
+            styles=["", *("red" if split.missing_classes else "" for split in splits)],
+            spare=2,
+        ),
+    ]
+    if any(split.extra_classes for split in splits):
+        cells = ["–", *(f"{len(split.extra_classes):,}" for split in splits)]
+        columns.append(Column(title="extra", cells=cells, spare=3))
+    if any(split.n_leaks is not None for split in splits):
+        leaks = [_leaks_text(split) for split in splits]
+        styles = ["", *("red" if split.n_leaks else "" for split in splits)]
+        columns.append(Column(title="leaks", cells=["–", *leaks], styles=styles))
+    console.print()
+    titles = class_table(console, "split", names, columns)
+    if len(stats.splits) > len(splits):
+        say(console, f"… and {n_of(len(stats.splits) - len(splits), 'split')} more", "dim")
+    say_meanings(console, MEANINGS, titles)
+
+
+def _leaks_text(split: SplitStats) -> str:
+    if split.n_leaks is None:
+        return "–"
+    return f"{split.n_leaks:,}" + (f" + {split.n_near_leaks:,} near" if split.n_near_leaks else "")
+
+
+def _samples(splits: tuple[SplitStats, ...]) -> list[int]:
+    return [split.n_samples for split in splits]
+
+
+def _is_shifted(split: SplitStats) -> bool:
+    return split.p_value is not None and split.p_value < SURE
+
+
+def _below(value: float | None) -> str:
+    return "–" if value is None else f"< {decimal(value, 4)}"
+
+
+def show_duplicates(stats: Stats, console: Console) -> None:
+    """Print how many samples repeat another, in which classes most, and the largest groups."""
+    found = stats.duplicates
+    if found is None:
+        return
+    console.print()
+    if not found.groups and not found.n_exact and not found.n_near:
+        say(console, "Duplicates: none found.")
+        return
+    conflicts = n_of(found.n_conflicts, "group")
+    line = (
+        f"Duplicates: {n_of(found.n_exact, 'sample')} of the same content as another, "
+        f"{found.n_near:,} nearly so; {conflicts} under different classes."
+    )
+    say(console, Text(line, "red" if found.n_conflicts else ""))
+    ranked = sorted(range(len(found.share_per_class)), key=lambda c: -found.share_per_class[c])
+    repeated = [
+        f"{shortened(stats.class_names[c])} ({percent(found.share_per_class[c], 0)})"
+        for c in ranked[:MOST_EXAMPLES]
+        if found.share_per_class[c] > 0
+    ]
+    if repeated:
+        say(console, f"most in {', '.join(repeated)}", "dim", indent=4)
+    for group in found.groups[:MOST_EXAMPLES]:
+        say(console, _group_text(group), "dim", first="    ·", indent=6)
+
+
+def _group_text(group: DuplicateGroup) -> str:
+    """Where the samples of a group lie; a class is named only where they disagree."""
+    differ = len({sighting.class_name for sighting in group.sightings}) > 1
+    shown = [
+        _end_of(printable(sighting.sample))
+        + (f" ({shortened(sighting.class_name, 30)})" if differ else "")
+        for sighting in group.sightings[:MOST_SIGHTINGS]
+    ]
+    more = group.n_samples - len(shown)
+    sign = " ≈ " if group.near else " = "
+    return sign.join(shown) + (f" and {more:,} more" if more else "")
+
+
+def _end_of(path: str) -> str:
+    """A path whose folders in front are left out where it is long."""
+    return path if len(path) <= LONGEST_PATH else "…" + path[1 - LONGEST_PATH :]
+
+
+def show_shortcuts(stats: Stats, console: Console) -> None:
+    """Print the classes that the quality of their pictures alone tells apart."""
+    if stats.quality is None:
+        return
+    console.print()
+    found = stats.quality.shortcuts
+    pictures = n_of(stats.quality.n_pictures, "picture")
+    if not found:
+        say(console, f"Quality of {pictures}: it tells no class apart.")
+        return
+    units = {measure.name: measure.unit for measure in stats.quality.measures}
+    say(console, f"Quality of {pictures} tells {_n_classes(stats)} apart from the others:")
+    for shortcut in found[:MOST_SHORTCUTS]:
+        unit = units.get(shortcut.measure, "")
+        say(
+            console,
+            f"{shortened(shortcut.class_name)} by its {shortcut.measure}: "
+            f"{_value(shortcut.median, unit)} against {_value(shortcut.median_of_others, unit)} "
+            f"(AUC {max(shortcut.auc, 1 - shortcut.auc):.2f})",
+            "yellow",
+            indent=4,
+        )
+    if len(found) > MOST_SHORTCUTS:
+        say(console, f"and {len(found) - MOST_SHORTCUTS:,} more", "dim", indent=4)
+
+
+def _n_classes(stats: Stats) -> str:
+    assert stats.quality is not None
+    names = {shortcut.class_name for shortcut in stats.quality.shortcuts}
+    return n_of(len(names), "class", "classes")
+
+
+def _value(value: float, unit: str) -> str:
+    return f"{value:,.3g} {unit}".rstrip() if abs(value) < 1000 else f"{value:,.0f} {unit}".rstrip()

@@ -1,0 +1,52 @@
+"""A data set over the pictures that labels name."""
+
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancekit.errors import OptionError
+from balancekit.labels import Labels
+from balancekit.sources.pictures.load import load_picture
+
+__all__ = ["PictureDataset"]
+
+
+class PictureDataset:
+    """A map-style data set over the picture paths of `labels`: `(array, class id)` each.
+
+    It needs no torch, and fits `torch.utils.data.DataLoader` and `balancekit.build`.
+
+    Args:
+        labels: labels whose ids are paths, as `read` gives them for an image folder.
+        mode: colour, uint8 [height, width, 3], or grey, uint8 [height, width].
+        size_px: (height, width) to scale to; None keeps each picture's own.
+
+    Raises:
+        OptionError: the labels carry no paths, or several classes a sample.
+    """
+
+    def __init__(
+        self,
+        labels: Labels,
+        *,
+        mode: Literal["RGB", "L"] = "RGB",
+        size_px: tuple[int, int] | None = None,
+    ) -> None:
+        if not isinstance(labels, Labels) or labels.sample_ids is None:
+            got = "labels without ids" if isinstance(labels, Labels) else type(labels).__name__
+            raise OptionError(
+                f"labels: expected labels with picture paths as ids, got {got}. "
+                "Read them with balancekit.read('folder/')."
+            )
+        self.labels, self._paths = labels, labels.sample_ids
+        self._class_ids = labels.class_id_per_sample()
+        self._mode, self._size_px = mode, size_px
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
+        path = self._paths[index]
+        picture = load_picture(path, mode=self._mode, size_px=self._size_px)
+        return picture, int(self._class_ids[index])

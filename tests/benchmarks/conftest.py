@@ -1,0 +1,3 @@
+"""The modules of the benchmarks are scripts, which import each other by their own folder."""
+
+collect_ignore = ["cases.py", "generate.py", "peers.py", "run.py"]
