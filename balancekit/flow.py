@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,11 @@ from balancekit.analysis import stats_from_counts
 from balancekit.engines import Engine, ThreadEngine, merge_results
 from balancekit.errors import BalancekitWarning, OptionError
 from balancekit.labels import Labels, Task
-from balancekit.samplers.resampling import Strategy, resampled_indices
 from balancekit.sources import Checks, Format, ReadOptions, Source, open_source, read
 from balancekit.stats import Counts, Shard, Stats
+
+if TYPE_CHECKING:
+    from balancekit.samplers.resampling import Strategy
 
 __all__ = ["Verify", "analyze", "resample"]
 
@@ -93,14 +95,8 @@ class _Run:
         """Stats of a source, beside its other splits."""
         counts = self.count(source)
         others = {name: self.count(other) for name, other in source.other_splits().items()}
-        asked = self.verify in ("header", "decode")
-        if asked and counts.media == "pictures" and not counts.n_checked:
-            warnings.warn(
-                f"{source.description}: no picture could be opened, as none was found where the "
-                "labels say. Give a table beside its pictures, or paths that lead to them.",
-                BalancekitWarning,
-                stacklevel=3,
-            )
+        if unseen := self.unseen(counts):
+            warnings.warn(f"{source.description}: {unseen}", BalancekitWarning, stacklevel=3)
         return stats_from_counts(
             counts,
             source.description,
@@ -109,6 +105,26 @@ class _Run:
             split=source.split,
             other_splits=others,
         )
+
+    def unseen(self, counts: Counts) -> str:
+        """Why what was asked for could not be looked at; nothing if it could."""
+        if counts.media == "pictures":
+            asked = self.duplicates or self.quality or self.verify in ("header", "decode")
+            if not asked or counts.n_checked or not counts.n_samples:
+                return ""
+            return (
+                "no picture could be opened, as none was found where the labels say. Give a "
+                "table beside its pictures, or paths that lead to them."
+            )
+        reasons = []
+        if self.duplicates and not counts.n_checked and counts.n_samples:
+            reasons.append(
+                "duplicates were not looked for, as they are found among pictures, lines of "
+                "text, and rows of CSV, TSV, JSONL and Parquet files"
+            )
+        if self.quality and counts.n_samples:
+            reasons.append("quality was not measured, as only pictures have it")
+        return "; ".join(reasons)
 
     def count(self, source: Source) -> Counts:
         """The count of a source, and of what the checks of its content gave."""
@@ -140,7 +156,7 @@ def count_shard(shard: Shard) -> Counts:
     return shard.count()
 
 
-def resample(data: object, strategy: Strategy, *, seed: int = 0) -> NDArray[np.int64]:
+def resample(data: object, strategy: "Strategy", *, seed: int = 0) -> NDArray[np.int64]:
     """Indices of the samples of a resampled set, drawn once: int64 [n_drawn].
 
     Args:
@@ -156,5 +172,7 @@ def resample(data: object, strategy: Strategy, *, seed: int = 0) -> NDArray[np.i
     >>> sorted(indices.tolist())
     [0, 0, 1, 2]
     """
+    from balancekit.samplers.resampling import resampled_indices
+
     labels = data if isinstance(data, Labels) else read(data)
     return resampled_indices(labels, strategy, seed=seed)

@@ -18,7 +18,7 @@ from balancekit.analysis import ISSUE_KINDS, IssueKind
 from balancekit.cli import app
 from balancekit.cli.demo import write_digits
 from balancekit.cli.diff import MEASURES as DIFF_MEASURES
-from balancekit.cli.measures import MEASURES, MISSING
+from balancekit.cli.measures import MEASURES, when_known
 from balancekit.report import show_stats
 
 DOCS = Path(__file__).parent
@@ -97,7 +97,7 @@ def gates_page() -> str:
             "| measure | what it is | known |",
             "|---|---|---|",
             *(
-                f"| `{name}` | {what} | {MISSING.get(name, 'always').removeprefix('it ')} |"
+                f"| `{name}` | {what} | {when_known(name)} |"
                 for name, (what, _) in MEASURES.items()
             ),
             "",

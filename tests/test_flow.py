@@ -140,6 +140,22 @@ def test_pictures_named_by_a_table_are_opened_where_they_are_found(tmp_path):
     assert "b.png" in next(i for i in stats.issues if i.code == "BK201").examples[0]
 
 
+UNSEEN = {
+    "rows have no quality": ({"quality": True}, "quality was not measured"),
+    "labels have no content": (
+        {"duplicates": True, "quality": True},
+        "duplicates were not looked for.*; quality was not measured",
+    ),
+}
+
+
+@pytest.mark.parametrize(("checks", "words"), UNSEEN.values(), ids=UNSEEN.keys())
+def test_what_was_asked_for_and_cannot_be_looked_at_is_told(checks, words):
+    with pytest.warns(BalancekitWarning, match=words):
+        stats = analyze(["cat", "dog"], **checks)
+    assert (stats.duplicates, stats.quality) == (None, None)
+
+
 def test_a_table_has_no_content_to_check(table):
     assert analyze(table, verify="decode").n_checked == 0
 

@@ -1,15 +1,19 @@
 """Samples that share their content: repeats, conflicts of classes, leaks between splits.
 
-A content is known by a fingerprint of its bytes ("exact:…"), and a picture besides by a
-difference hash of 64 bits ("near:…"), of which nearly the same pictures have nearly all in
-common. Source of the latter: Krawetz, Kind of like that (2013).
+A content is known by a fingerprint of its bytes ("exact:…"), and a picture besides by a print
+("near:hash:cells"): a difference hash of 64 bits, of which nearly the same pictures have nearly
+all in common, and the grey levels of 12 × 12 cells, 4 bits each, which confirm it. Source of the
+hash: Krawetz, Kind of like that (2013).
 """
 
+import base64
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
+from numpy.typing import NDArray
 
 from balancekit.analysis.near_contents import near_groups
 from balancekit.stats import DuplicateGroup, Duplicates, Sighting
@@ -111,6 +115,7 @@ def find_repeats(
     split: str,
     others: Collection[str],
     class_names: Collection[str],
+    seen_once: Mapping[str, int] = MappingProxyType({}),
 ) -> Repeats | None:
     """Groups of the same and of nearly the same content; None if no content was looked at.
 
@@ -119,12 +124,14 @@ def find_repeats(
         split: by which sightings name the measured split.
         others: names of the other splits.
         class_names: of the measured split.
+        seen_once: samples of the measured split without a sighting, as no other has their
+            content, by class.
     """
     merged: dict[str, list[Sighting]] = {}
     for part in sightings:
         for key, seen in part.items():
             merged.setdefault(key, []).extend(seen)
-    if not merged:
+    if not merged and not seen_once:
         return None
     # Sorted: no order of merging may show, not even where a sample was listed twice.
     ordered = {key: sorted(seen) for key, seen in sorted(merged.items())}
@@ -141,12 +148,24 @@ def find_repeats(
         class_names=known,
         exact=exact,
         near=near,
-        seen_per_class=Counter(name for s in ours for name in _carried(s.class_name, known)),
-        n_compared=len(ours),
+        seen_per_class=_seen_per_class(ours, seen_once, known),
+        n_compared=len(ours) + sum(seen_once.values()),
         leaks=leaks,
         near_leaks={name: samples - leaks[name] for name, samples in of_near.items()},
         near_known=bool(prints),
     )
+
+
+def _seen_per_class(
+    ours: Iterable[Sighting], seen_once: Mapping[str, int], known: Collection[str]
+) -> Counter[str]:
+    """Samples of the measured split whose content was looked at, by class."""
+    seen = Counter(sighting.class_name for sighting in ours)
+    seen.update(seen_once)
+    per_class: Counter[str] = Counter()
+    for joined, n_samples in seen.items():
+        per_class.update(dict.fromkeys(_carried(joined, known), n_samples))
+    return per_class
 
 
 def _exact_groups(contents: Mapping[str, Sequence[Sighting]], split: str) -> Iterator[ContentGroup]:
@@ -162,14 +181,14 @@ def _near_groups(
     contents: Mapping[str, Sequence[Sighting]],
     split: str,
 ) -> Iterator[ContentGroup]:
-    """Groups of different contents whose fingerprints differ in no bit, or in few."""
+    """Groups of different contents whose prints are the same, or nearly so."""
     if not prints:
         return
     content_of = {(s.split, s.sample): key for key, seen in contents.items() for s in seen}
-    by_print = sorted((int(key.removeprefix(NEAR), 16), seen) for key, seen in prints.items())
-    fingerprints = np.array([number for number, _ in by_print], np.uint64)
+    by_print = list(prints.items())
+    hashes, cells = _read_prints(list(prints))
     n_samples = np.array([len(seen) for _, seen in by_print], np.int64)
-    for group in near_groups(fingerprints, n_samples):
+    for group in near_groups(hashes, cells, n_samples):
         seen = sorted(sighting for i in group for sighting in by_print[i][1])
         found_in = {s: content_of.get((s.split, s.sample), f"{s.split}/{s.sample}") for s in seen}
         found = ContentGroup(
@@ -179,6 +198,15 @@ def _near_groups(
         )
         if found.near and split in found.splits():
             yield found
+
+
+def _read_prints(names: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.uint8]]:
+    """Hash and grey levels of the cells by the name of each print: [n] and [n, n_cells]."""
+    parts = [name.removeprefix(NEAR).split(":") for name in names]
+    packed = b"".join(base64.b64decode(cells) for _, cells in parts)
+    pairs = np.frombuffer(packed, np.uint8).reshape(len(parts), -1)
+    hashes = np.array([int(number, 16) for number, _ in parts], np.uint64)
+    return hashes, np.stack([pairs >> 4, pairs & 15], axis=2).reshape(len(parts), -1)
 
 
 def _leaks(

@@ -34,10 +34,11 @@ EXPLANATIONS: dict[str, str] = {
         "are those of Liu et al., CVPR 2019."
     ),
     "BK105": (
-        "These samples have no label: an empty cell, NaN, or none of the columns of a multi-label "
-        "table set. They keep their index, so that positions still match your files, and they are "
-        "never drawn in training. Label them if they belong to a class. If they show none of the "
-        "classes and a model should know that, give them a class of their own."
+        "These samples have no label: an empty cell, NaN, or in a multi-label set none of the "
+        "labels. They keep their index, so that positions still match your files. Where a sample "
+        "has one class or one value, such a sample is never drawn under a plan: label it, or "
+        "leave it out. Where it has a set of labels, the empty set may be meant, and then teaches "
+        "what each label is not; it is a fault only if labels were forgotten."
     ),
     "BK106": (
         "Names such as `Cat` and `cat`, or an accent as one sign and as two, look the same and "
@@ -94,9 +95,10 @@ EXPLANATIONS: dict[str, str] = {
         "is. Give yourself the right to read it, and run the analysis again."
     ),
     "BK203": (
-        "These rows have more or fewer fields than the header, or a quote that never ends. They "
-        "are left out rather than guessed at, since a shifted row would put a wrong value into "
-        "the label. Mend the quoting or the delimiter in these lines. Many such rows mean that "
+        "These rows have more fields than the header, a quote that never ends, or no JSON object; "
+        "or their label is none, such as a 7 where 0 or 1 is expected. They are left out, or "
+        "carry no label, rather than guessed at, since a shifted row would put a wrong value "
+        "into the label. Mend the quoting or the values in these rows. Many such rows mean that "
         "the delimiter itself was told wrongly."
     ),
     "BK204": (
@@ -210,8 +212,9 @@ EXPLANATIONS: dict[str, str] = {
         "Nothing need be done."
     ),
     "BK303": (
-        "Files without the suffix of a picture lie among the pictures. They are left out and "
-        "counted here, so that a set of `.dcm` or `.npy` files does not vanish unseen. Nothing "
+        "Files of another kind lie among the samples: in a folder of pictures, those without the "
+        "suffix of a picture. They are left out and counted here, so that a set of `.dcm` or "
+        "`.npy` files does not vanish unseen. Nothing "
         "need be done, unless they should be samples: then convert them, or read the labels from "
         "a table."
     ),
@@ -228,13 +231,14 @@ EXPLANATIONS: dict[str, str] = {
         "such a class has more objects than instances."
     ),
     "BK401": (
-        "The shares of the classes differ between the measured split and another more than chance "
-        "explains. The measure is the Jensen-Shannon divergence, in bits, 0 for the same shares "
-        "and 1 for no class in common. Small splits always look shifted, so it is held against "
-        "splits of the same sizes dealt from both together, whose 95th percentile is given; told "
-        "is p < 0.01, if it is 0.002 bits beyond. Accuracy measured on the other split then mixes "
-        "skill with its class shares. Split anew, stratified by class, report recall by class, or "
-        "correct the prior. Sources: Lin 1991; Davison & Hinkley 1997, section 4.3."
+        "The shares of the classes, or of the values in a regression, differ between the measured "
+        "split and another more than chance explains. The measure is the Jensen-Shannon "
+        "divergence, in bits, 0 for the same shares and 1 for no class in common. Small splits "
+        "always look shifted, so it is held against splits of the same sizes dealt from both "
+        "together, whose 95th percentile is given; told is p < 0.01, if it is 0.002 bits beyond. "
+        "Accuracy measured on the other split then mixes skill with its class shares. Split anew, "
+        "stratified, report recall by class, or correct the prior. Sources: Lin 1991; Davison & "
+        "Hinkley 1997, section 4.3."
     ),
     "BK402": (
         "The measured split has samples of these classes and the other split has none. What is "
@@ -286,10 +290,12 @@ EXPLANATIONS: dict[str, str] = {
         "least, use cross-validation, or report the intervals, as `balancekit.metrics` does."
     ),
     "BK409": (
-        "The difference hashes of two pictures differ in at most 4 of 64 bits, so that they look "
-        "nearly the same: neighbouring frames, crops, or the same picture compressed anew. In two "
-        "splits they flatter the evaluation as copies do. It is a hint, not a proof; flat "
-        "pictures are left out, as all of them look alike. Look at the examples, and split by "
-        "film, patient or place instead of by picture. Source: Krawetz, Kind of like that, 2013."
+        "Two pictures look nearly the same: their difference hashes differ in at most 6 of 64 "
+        "bits, and the grey levels of 12 × 12 cells correlate at 0.97 or more, whatever their "
+        "brightness. So do neighbouring frames, one thing in several exposures, or a picture that "
+        "was scaled or compressed anew. In two splits they flatter the evaluation as copies do. "
+        "It is a hint, not a proof; pictures without contrast are left out, as all of them look "
+        "alike. Look at the examples, and split by film, patient or place instead of by picture. "
+        "Source of the hash: Krawetz, Kind of like that, 2013."
     ),
 }

@@ -57,7 +57,7 @@ _KINDS: dict[str, IssueKind] = {
     "BK105": IssueKind(
         "warning",
         "samples without a label",
-        "Label them, or leave them: they keep their index and are never drawn.",
+        "Label those that were forgotten. In sets of labels an empty one may be meant.",
     ),
     "BK106": IssueKind(
         "warning",
@@ -77,8 +77,8 @@ _KINDS: dict[str, IssueKind] = {
     "BK109": IssueKind(
         "warning",
         "bins of the target's range with fewer than 20 samples",
-        "Collect values there, or weigh by the smoothed label density; {empty} of {n_bins} "
-        "bins hold none.",
+        "Collect values there, or weigh by the smoothed label density. Empty bins: {empty} of "
+        "{n_bins}.",
     ),
     "BK110": IssueKind(
         "warning",
@@ -105,8 +105,9 @@ _KINDS: dict[str, IssueKind] = {
     ),
     "BK203": IssueKind(
         "error",
-        "rows that do not fit the header",
-        "Mend the quoting or the number of fields in these lines; they are left out.",
+        "rows that cannot be read",
+        "Mend the quoting, or the number or kind of values, in these rows; they are left out, or "
+        "carry no label.",
         "row-malformed",
     ),
     "BK204": IssueKind(
@@ -142,7 +143,7 @@ _KINDS: dict[str, IssueKind] = {
     "BK302": IssueKind("info", "hidden or system files left out", "Nothing.", "hidden-file"),
     "BK303": IssueKind(
         "info",
-        "files that are no pictures, left out",
+        "files that are no samples, left out",
         "Nothing, unless they should be samples.",
         "file-not-picture",
     ),
@@ -250,8 +251,8 @@ _KINDS: dict[str, IssueKind] = {
     ),
     "BK401": IssueKind(
         "warning",
-        "splits whose classes are distributed otherwise than chance explains",
-        "Split anew, stratified by class, or weigh the evaluation by the classes in use.",
+        "splits whose labels are distributed otherwise than chance explains",
+        "Split anew, stratified by label, or weigh the evaluation by the labels in use.",
     ),
     "BK402": IssueKind(
         "warning",
@@ -286,7 +287,8 @@ _KINDS: dict[str, IssueKind] = {
     "BK408": IssueKind(
         "warning",
         "classes whose recall the held-out samples cannot tell",
-        "Hold out more of them: a recall of 80 %, measured on {n}, is known only to ± {half}.",
+        "Hold out more of them: a recall of 80 %, measured on {n}, is known only to "
+        "± {half} points.",
     ),
     "BK409": IssueKind(
         "warning",

@@ -49,9 +49,10 @@ def _leaking(
         return
     pairs = []
     for group in groups:
+        sign = "≈" if group.near else "="
         ours = group.of_split(split)[0]
         pairs += [
-            f"{_told(sighting)} = {_told(ours)}"
+            f"{_told(sighting)} {sign} {_told(ours)}"
             for sighting in group.sightings
             if sighting in leaks.get(sighting.split, ())
         ]

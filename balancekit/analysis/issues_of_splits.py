@@ -7,13 +7,6 @@ from balancekit.stats import Issue, Problem, Stats
 
 __all__ = ["split_issues"]
 
-CHANCE = 0.01
-"""The p-value under which a shift is told: rarer than usual, as every split is looked at."""
-
-LEAST_SHIFT = 0.002
-"""Bits beyond chance from which on a shift matters: two classes at 50 and 55 %. In large splits
-chance explains next to nothing."""
-
 FEW_HELD_OUT = 25
 """Fewer know a recall of 80 % to ± 15 points at best: too little to tell two models apart."""
 
@@ -38,10 +31,8 @@ def split_issues(stats: Stats, samples: Mapping[str, int]) -> Iterator[Issue]:
 def _shifted(stats: Stats) -> Iterator[Issue]:
     told = []
     for split in stats.splits:
-        shift, chance, p_value = split.jensen_shannon, split.jensen_shannon_null, split.p_value
-        if shift is None or chance is None or p_value is None:
-            continue
-        if p_value < CHANCE and shift > chance + LEAST_SHIFT:
+        shift, chance = split.jensen_shannon, split.jensen_shannon_null
+        if split.is_shifted() and shift is not None and chance is not None:
             text = f"{split.name} (Jensen-Shannon {shift:.2g}, chance up to {chance:.2g})"
             told.append((-shift, text))
     if told:
@@ -75,8 +66,8 @@ def _untold(stats: Stats) -> Iterator[Issue]:
         n, _, half = weak[0]
         examples = tuple(
             f"{name}: {n} held-out {'sample' if n == 1 else 'samples'}, recall known to "
-            f"± {half:.2f}"
+            f"± {100 * half:.0f} points"
             for n, name, half in weak[:N_EXAMPLES]
         )
         problem = Problem(count=len(weak), examples=examples)
-        yield issue_of("BK408", problem, n=str(n), half=f"{half:.2f}")
+        yield issue_of("BK408", problem, n=str(n), half=f"{100 * half:.0f}")

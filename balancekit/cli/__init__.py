@@ -4,6 +4,7 @@ Exit codes: 0 fine, 1 a gate failed, 2 usage, configuration or unreadable input,
 skipped files under --strict, 130 interrupted.
 """
 
+import gc
 import os
 import sys
 import warnings
@@ -144,6 +145,8 @@ for place, (name, (group, what, examples)) in enumerate(COMMANDS.items()):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and leave with its exit code."""
+    # Fewer rounds of the collector while modules load, which take a tenth of the start.
+    gc.set_threshold(50_000)
     leave_soon_when_interrupted()
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by the caller

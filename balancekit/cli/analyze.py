@@ -1,13 +1,13 @@
 """`balancekit analyze`."""
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from balancekit.cli.gate import Gate, parse_gate
-from balancekit.cli.measures import measure_names, values_of, when_known
 from balancekit.cli.options import Data, FailOn, JsonTarget, OutputFormat, Reading, Verify
 from balancekit.cli.output import (
     check_target,
@@ -18,12 +18,12 @@ from balancekit.cli.output import (
     write_json,
     write_out,
 )
-from balancekit.cli.verdicts import judge_gates
 from balancekit.errors import DataError, OptionError
 from balancekit.files import write_whole
 from balancekit.stats import Issue, Stats
 
 if TYPE_CHECKING:
+    from balancekit.cli.gate import Gate
     from balancekit.engines import Engine
 
 __all__ = ["analyze", "analyze_with_progress", "can_recommend"]
@@ -53,8 +53,12 @@ Quality = Annotated[
     ),
 ]
 EngineName = Annotated[
-    Literal["local", "ray"],
-    Parameter(group=RUN, help="All cores of this machine, or a Ray cluster (extra `ray`)."),
+    Literal["local", "processes", "ray"],
+    Parameter(
+        group=RUN,
+        help="Threads on this machine; processes, for millions of small text files such as "
+        "YOLO's or VOC's; or a Ray cluster (extra `ray`).",
+    ),
 ]
 Workers = Annotated[
     int | None,
@@ -111,15 +115,11 @@ def analyze(
             f"--output-format {output_format}: expected with --json FILE, got --json, which "
             "takes stdout too. Name a file."
         )
-    gates = [parse_gate(text, measure_names()) for text in fail_on]
-    stats = analyze_with_progress(
-        data,
-        reading,
-        verify=verify,
-        duplicates=duplicates,
-        quality=quality,
-        engine=_engine_of(engine, workers),
-    )
+    gates = _gates(fail_on)
+    with _engine_of(engine, workers) as runs:
+        stats = analyze_with_progress(
+            data, reading, verify=verify, duplicates=duplicates, quality=quality, engine=runs
+        )
     if json is not None:
         write_json(stats.to_json(), json)
     if html is not None:
@@ -129,17 +129,17 @@ def analyze(
     return _leave(stats, gates, strict=strict, output_format=output_format)
 
 
-def _engine_of(name: str, workers: int | None) -> "Engine | None":
-    """The engine that runs the shards; None leaves the choice to `flow.analyze`."""
+def _engine_of(name: str, workers: int | None) -> "AbstractContextManager[Engine | None]":
+    """The engine that runs the shards, closed behind; None leaves the choice to `flow`."""
     if name == "ray":
         from balancekit.engines.ray import RayEngine
 
         return RayEngine(max_in_flight=workers)
-    if workers is None:
-        return None
-    from balancekit.engines import ThreadEngine
+    from balancekit.engines import ProcessEngine, ThreadEngine
 
-    return ThreadEngine(workers)
+    if name == "processes":
+        return nullcontext(ProcessEngine(workers))
+    return nullcontext(None if workers is None else ThreadEngine(workers))
 
 
 def _write_page(stats: Stats, data: str, reading: Reading, target: str) -> None:
@@ -179,9 +179,29 @@ def _show(stats: Stats, data: str, reading: Reading, output_format: str) -> None
         say_verbatim(console, following)
 
 
-def _leave(stats: Stats, gates: list[Gate], *, strict: bool, output_format: str) -> int:
+def _gates(texts: Iterable[str]) -> "list[Gate]":
+    """The gates of --fail-on, checked before the data are read."""
+    if not texts:
+        return []
+    from balancekit.cli.gate import parse_gate
+    from balancekit.cli.measures import measure_names
+
+    return [parse_gate(text, measure_names()) for text in texts]
+
+
+def _failed(gates: "list[Gate]", stats: Stats) -> list[str]:
+    """Why each gate that failed did, in words."""
+    if not gates:
+        return []
+    from balancekit.cli.measures import values_of, when_known
+    from balancekit.cli.verdicts import judge_gates
+
+    return judge_gates(gates, values_of(stats), when_known)
+
+
+def _leave(stats: Stats, gates: "list[Gate]", *, strict: bool, output_format: str) -> int:
     """The exit code; each reason for one that is not 0 is told."""
-    failed = judge_gates(gates, values_of(stats), when_known)
+    failed = _failed(gates, stats)
     skipped = [issue for issue in stats.issues if _is_skipped(issue)] if strict else []
     reasons = [*failed, *(f"--strict: {i.code}: {i.title}: {i.count:,}" for i in skipped)]
     if output_format == "github":

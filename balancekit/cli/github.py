@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from balancekit.report.words import examples_text, printable, verdict
+from balancekit.report.words import issue_examples, printable, verdict
 from balancekit.stats import Severity, Stats
 
 __all__ = ["annotations", "command"]
@@ -19,7 +19,7 @@ def annotations(stats: Stats) -> Iterator[str]:
     source = printable(stats.source)
     yield command("warning" if tone == "bad" else "notice", "balancekit", f"{line} ({source})")
     for issue in stats.issues:
-        examples = examples_text(issue.examples, issue.count)
+        examples = issue_examples(issue)
         content = f"{issue.title}: {issue.count:,}\n{issue.what_to_do}\n{examples}".rstrip()
         yield command(LEVELS[issue.severity], issue.code, content)
 

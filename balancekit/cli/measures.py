@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from balancekit.analysis import ISSUE_KINDS
 from balancekit.stats import Stats
 
-__all__ = ["MEASURES", "MISSING", "measure_names", "values_of", "when_known"]
+__all__ = ["MEASURES", "measure_names", "values_of", "when_known"]
 
 Value = float | None
 
@@ -75,6 +75,7 @@ MEASURES: Mapping[str, tuple[str, Callable[[Stats], Value]]] = {
 """What each measure is, and how it is had; None where the data have no such measure."""
 
 MISSING: Mapping[str, str] = {
+    "entropy": "with two classes or more",
     "cardinality": "of samples that carry sets of labels",
     "mean_ir": "of samples that carry sets of labels",
     "scumble": "of samples that carry sets of labels",
@@ -86,6 +87,7 @@ MISSING: Mapping[str, str] = {
     "duplicates": "with --duplicates",
     "shortcuts": "with --quality, of pictures",
     "BK201": "where pictures were opened, as by --verify decode",
+    "BK408": "with a split for validation or test",
 }
 """When a measure is known; those that are not here always are, if there is a labelled sample."""
 
@@ -115,6 +117,8 @@ def values_of(stats: Stats) -> dict[str, Value]:
         by = FOUND_BY.get(code)
         looked_for = by is None or values[by] is not None
         if code == "BK201" and stats.media == "pictures" and not stats.n_checked:
+            looked_for = False
+        if code == "BK408" and stats.per_class.recall_half_width is None:
             looked_for = False
         values[code] = found[code] if looked_for or found[code] else None
     return values

@@ -43,14 +43,17 @@ def output_console() -> "Console":
             self.quiet = True
             discard_stdout()
 
-    return OutputConsole(highlight=False, width=None if sys.stdout.isatty() else _columns())
+    # No emoji: a class may be called :cat:, and their table takes a while to load.
+    return OutputConsole(
+        highlight=False, emoji=False, width=None if sys.stdout.isatty() else _columns()
+    )
 
 
 def error_console() -> "Console":
     """The console for messages and progress."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, emoji=False)
 
 
 def _columns() -> int:
@@ -192,6 +195,9 @@ def counting_progress(first: str) -> Iterator[Callable[[int, str], None]]:
     Args:
         first: what is done until the function is first called.
     """
+    if not sys.stderr.isatty():
+        yield lambda n_more, what: None
+        return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     with Progress(
@@ -201,7 +207,6 @@ def counting_progress(first: str) -> Iterator[Callable[[int, str], None]]:
         TimeElapsedColumn(),
         console=error_console(),
         transient=True,
-        disable=not sys.stderr.isatty(),
     ) as progress:
         line = progress.add_task(first, total=None, done="")
 

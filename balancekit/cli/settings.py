@@ -31,6 +31,8 @@ def apply_settings(app: "App", commands: tuple[str, ...], arguments: "ArgumentCo
     if path is None:
         return
     settings = _settings_of(path)
+    if not settings:
+        return
     from balancekit.cli import COMMANDS
 
     unknown = set(settings) - set(COMMANDS)
@@ -67,10 +69,13 @@ def _nearest(folder: Path) -> Path | None:
 
 
 def _settings_of(path: Path) -> dict[str, Any]:
-    import tomllib
-
     try:
-        content: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if TABLE[-1] not in text:  # of another project: not to be judged by us
+            return {}
+        import tomllib
+
+        content: Any = tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise SettingsError(f"{path}: expected TOML: {error}") from None
     for key in TABLE:

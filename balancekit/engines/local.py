@@ -59,20 +59,22 @@ class ThreadEngine:
     ) -> Iterator[Result]:
         """Yield results as they are ready, with at most two shards a worker in flight."""
         waiting = iter(shards)
-        with ThreadPoolExecutor(self.n_workers) as pool:
+        pool = ThreadPoolExecutor(self.n_workers)
+        waits = True
+        try:
             running: set[Future[Result]] = {
                 pool.submit(function, shard) for shard in islice(waiting, 2 * self.n_workers)
             }
-            try:
-                while running:
-                    done, running = wait(running, return_when=FIRST_COMPLETED)
-                    running |= {
-                        pool.submit(function, shard) for shard in islice(waiting, len(done))
-                    }
-                    for future in done:
-                        yield future.result()
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+            while running:
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                running |= {pool.submit(function, shard) for shard in islice(waiting, len(done))}
+                for future in done:
+                    yield future.result()
+        except KeyboardInterrupt:  # what still runs is for nobody
+            waits = False
+            raise
+        finally:
+            pool.shutdown(wait=waits, cancel_futures=True)
 
 
 class ProcessEngine:

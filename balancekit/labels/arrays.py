@@ -42,11 +42,15 @@ def _plain(item: Any) -> Any:
     """One label of a list as a value of Python: arrays and tensors may hold one number."""
     holds_one = math.prod(getattr(item, "shape", ())) == 1
     if isinstance(item, CONTAINERS) or not holds_one:
-        raise DataError(
-            f"labels: expected one class a sample, got a list of {type(item).__name__}. "
-            "For several classes a sample, give an array of 0 and 1, [n_samples, n_classes]."
-        )
+        raise DataError(_not_one_message(item))
     return item.item() if hasattr(item, "item") else item
+
+
+def _not_one_message(item: object) -> str:
+    return (
+        f"labels: expected one class a sample, got a list of {type(item).__name__}. "
+        "For several classes a sample, give an array of 0 and 1, [n_samples, n_classes]."
+    )
 
 
 def labels_of_names(names: Iterable[object], task: Task | None = None) -> Labels:
@@ -56,6 +60,9 @@ def labels_of_names(names: Iterable[object], task: Task | None = None) -> Labels
         DataError: all are missing, or they are not what the task needs.
     """
     listed = list(names)
+    several = next((item for item in listed if isinstance(item, (*CONTAINERS, np.ndarray))), None)
+    if several is not None:
+        raise DataError(_not_one_message(several))
     if task == "regression" or (task is None and are_targets(listed)):
         return _labels_of_values(listed)
     labels = Labels.from_names(listed)

@@ -1,7 +1,6 @@
 """Which classes each sample of a data set carries: one shape for every task."""
 
 import os
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -29,6 +28,10 @@ Task = Literal[
     "classification", "multilabel", "detection", "segmentation", "keypoints", "regression"
 ]
 Media = Literal["pictures", "rows", "unknown"]
+
+
+CHUNK = 1 << 20
+"""Labels counted at a time."""
 
 
 class SampleKey(NamedTuple):
@@ -226,8 +229,12 @@ class Labels:
 
     def class_counts(self) -> NDArray[np.int64]:
         """Labels of each class: int64 [n_classes]; missing labels count nowhere."""
-        labelled = self.class_ids[self.class_ids != UNLABELLED]
-        return np.bincount(labelled, minlength=self.n_classes).astype(np.int64)
+        counts = np.zeros(self.n_classes + 1, np.int64)
+        # By chunks, as bincount takes a copy of eight bytes a label; the last place is of -1.
+        for start in range(0, len(self.class_ids), CHUNK):
+            chunk = self.class_ids[start : start + CHUNK]
+            counts += np.bincount(chunk % len(counts), minlength=len(counts))
+        return counts[:-1]
 
     def class_id_per_sample(self) -> NDArray[np.int32]:
         """The one class of each sample: int32 [n].
@@ -315,6 +322,8 @@ class Labels:
     @staticmethod
     def is_saved(path: str | os.PathLike[str]) -> bool:
         """Whether a file looks like one of `save`."""
+        import zipfile
+
         try:
             with zipfile.ZipFile(path) as archive:
                 return {"class_ids.npy", "name_block.npy"} <= set(archive.namelist())
@@ -328,6 +337,8 @@ class Labels:
         Raises:
             DataError: the file is missing or was not written by `save`.
         """
+        import zipfile
+
         try:
             with Path(path).open("rb") as file, np.lib.npyio.NpzFile(file) as kept:
                 arrays = {name: kept[name] for name in kept.files}

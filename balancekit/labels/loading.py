@@ -10,7 +10,12 @@ import numpy as np
 from balancekit.errors import BalancekitWarning, DataError
 from balancekit.labels.arrays import labels_of_array, labels_of_sequence, tensor_as_array
 from balancekit.labels.labels import Labels, Task
-from balancekit.labels.tables import LABEL_COLUMNS, is_huggingface, label_column
+from balancekit.labels.tables import (
+    LABEL_COLUMNS,
+    is_huggingface,
+    label_column,
+    labels_of_feature,
+)
 
 __all__ = ["loaded_labels"]
 
@@ -39,11 +44,15 @@ def loaded_labels(
     length = _length(data)
     if length is not None:
         _warn(f"{name}: no attribute gives its labels, so all {length} samples are loaded for them")
+    feature = None
     if is_huggingface(data):
         data, label = _only_labels(data, label)
+        feature = (data.features or {}).get(label)
     found = [_label_of(sample, name, label) for sample in _samples(data, name, length)]
     if length is None:
         _warn(f"{name}: no attribute gives its labels, so {len(found)} samples were loaded")
+    if feature is not None:
+        return labels_of_feature(found, feature, task)
     return _labels_of_found(found, task)
 
 

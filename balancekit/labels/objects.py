@@ -87,6 +87,11 @@ def find_labels(data: object, label: Wanted = None, *, task: Task | None = None)
 
 def _labels_of_dataset(data: Any, task: Task | None) -> Labels | None:
     """Labels of a data set by its shape: wrappers first, then its own attributes."""
+    if hasattr(data, "dataset") and hasattr(data, "collate_fn"):  # DataLoader
+        raise DataError(
+            f"{type(data).__name__}: expected a data set, got a loader of batches. Give its own: "
+            "loader.dataset."
+        )
     if hasattr(data, "dataset") and hasattr(data, "indices"):  # Subset
         whole = find_labels(data.dataset, task=task)
         return None if whole is None else whole.take(data.indices)
@@ -97,14 +102,22 @@ def _labels_of_dataset(data: Any, task: Task | None) -> Labels | None:
     if hasattr(data, "tensors"):  # TensorDataset
         return _labels_of_tensors(data.tensors, type(data).__name__, task)
     for attribute in LABEL_ATTRIBUTES:
-        found = getattr(data, attribute, None)
+        found = _attribute(data, attribute)
         if found is not None and not callable(found) and _fits(found, data):
             return _named(labels_of(found, task=task), data)
     for attribute in PAIR_ATTRIBUTES:
-        found = getattr(data, attribute, None)
+        found = _attribute(data, attribute)
         if isinstance(found, list) and found and isinstance(found[0], tuple):
             return _named(labels_of([pair[1] for pair in found], task=task), data)
     return None
+
+
+def _attribute(data: Any, name: str) -> Any:
+    """An attribute; None if it is not there, or fails: then it tells nothing."""
+    try:
+        return getattr(data, name, None)
+    except Exception:  # whatever the code of a data set raises
+        return None
 
 
 def _labels_of_tensors(tensors: Sequence[Any], name: str, task: Task | None) -> Labels:

@@ -12,14 +12,16 @@ from balancekit.labels.arrays import (
     labels_of_names,
     labels_of_sequence,
 )
-from balancekit.labels.class_ids import UNLABELLED, class_name_of, sort_class_names
+from balancekit.labels.class_ids import UNLABELLED, class_name_of, is_missing, sort_class_names
 from balancekit.labels.labels import Labels, Task
 
 __all__ = [
     "LABEL_COLUMNS",
     "is_huggingface",
     "label_column",
+    "labels_of_feature",
     "labels_of_huggingface",
+    "labels_of_lists",
     "labels_of_pandas",
     "labels_of_polars",
 ]
@@ -56,6 +58,8 @@ def labels_of_pandas(data: Any, label: Wanted, task: Task | None) -> Labels:
     if data.dtype.kind in "iu" and not data.isna().any():
         values = data.to_numpy(np.uint64 if data.dtype.kind == "u" else np.int64)
         return labels_of_array(values, task)
+    if data.dtype == object and any(isinstance(item, LISTS) for item in data):
+        return labels_of_lists([_as_list(item) for item in data], None, task)
     with_na = zip(data.tolist(), data.isna().tolist(), strict=True)
     return labels_of_names((None if missing else item for item, missing in with_na), task)
 
@@ -66,8 +70,10 @@ def labels_of_polars(data: Any, label: Wanted, task: Task | None) -> Labels:
     Raises:
         DataError: there is no such column, or it holds no labels.
     """
+    if hasattr(data, "collect"):
+        raise DataError("LazyFrame: expected a table, got the plan of one. Give data.collect().")
     if not hasattr(data, "columns"):
-        return labels_of_sequence(data.to_list(), task)
+        return _of_polars_column(data, task)
     columns = list(data.columns)
     wanted = label if isinstance(label, tuple) else (label,)
     if label is None and len(columns) == 1:
@@ -78,7 +84,30 @@ def labels_of_polars(data: Any, label: Wanted, task: Task | None) -> Labels:
         return labels_of_indicators(
             np.column_stack([data[name].to_numpy() for name in wanted]), list(map(str, wanted))
         )
-    return labels_of_sequence(data[wanted[0]].to_list(), task)
+    return _of_polars_column(data[wanted[0]], task)
+
+
+def _of_polars_column(column: Any, task: Task | None) -> Labels:
+    cells = column.to_list()
+    if any(isinstance(cell, list) for cell in cells):
+        return labels_of_lists(cells, None, task)
+    kind: Any = getattr(column, "dtype", None)
+    if type(kind).__name__ == "Enum" and task != "regression":  # which declares its classes
+        names = tuple(map(str, kind.categories))
+        id_of = {name: i for i, name in enumerate(names)}
+        ids = np.array([id_of.get(cell, UNLABELLED) for cell in cells], np.int32)
+        return Labels(class_ids=ids, class_names=names)
+    return labels_of_sequence(cells, task)
+
+
+LISTS = (list, tuple, set, frozenset, np.ndarray)
+
+
+def _as_list(item: Any) -> list[Any] | None:
+    """The classes of a sample; one alone is a list of it."""
+    if isinstance(item, LISTS):
+        return sorted(item, key=str) if isinstance(item, set | frozenset) else list(item)
+    return None if is_missing(item) else [item]
 
 
 def _no_column_message(where: str, label: object, columns: Sequence[object]) -> str:
@@ -133,12 +162,18 @@ def labels_of_huggingface(data: Any, label: Wanted, task: Task | None) -> Labels
     feature = data.features[column]
     # With the format, as the table beneath knows nothing of shuffle and select.
     values = data.select_columns([column]).with_format("arrow")[:].column(column)
-    names = getattr(_inner(feature), "names", None)
     if getattr(feature, "names", None) is not None:
         return _of_ids(values.to_numpy(), feature.names)
+    return labels_of_feature(values.to_pylist(), feature, task)
+
+
+def labels_of_feature(values: Sequence[Any], feature: Any, task: Task | None) -> Labels:
+    """Labels of the values of a column, by its feature."""
+    if getattr(feature, "names", None) is not None:
+        return _of_ids(values, feature.names)
     if _inner(feature) is not feature:
-        return _of_lists(values.to_pylist(), names, task)
-    return labels_of_names(values.to_pylist(), task)
+        return labels_of_lists(values, getattr(_inner(feature), "names", None), task)
+    return labels_of_names(values, task)
 
 
 def _inner(feature: Any) -> Any:
@@ -154,9 +189,19 @@ def _of_ids(values: Any, names: Sequence[str]) -> Labels:
     return Labels(class_ids=np.where(numbers < 0, UNLABELLED, numbers), class_names=tuple(names))
 
 
-def _of_lists(
-    rows: Sequence[Sequence[object] | None], names: Sequence[str] | None, task: Task | None
+def labels_of_lists(
+    rows: Sequence[Sequence[Any] | None], names: Sequence[str] | None, task: Task | None
 ) -> Labels:
+    """Labels of a list a sample: of its classes, or of 0 and 1 for each class.
+
+    Args:
+        rows: the lists; None is an empty one.
+        names: of the classes by number, where they are declared.
+        task: "regression" takes lists of one number as values.
+
+    Raises:
+        DataError: they hold numbers that are not whole.
+    """
     lengths = np.array([0 if row is None else len(row) for row in rows], np.int64)
     cells = [cell for row in rows if row for cell in row]
     if names is None and set(lengths.tolist()) == {1}:
@@ -164,6 +209,11 @@ def _of_lists(
     if names is None and len(set(lengths.tolist())) == 1 and set(cells) <= {0, 1}:
         return labels_of_indicators(np.array(cells, np.int64).reshape(len(rows), -1))
     ids: Sequence[Any] = cells
+    if any(isinstance(cell, float) and not cell.is_integer() for cell in cells):
+        raise DataError(
+            "labels: expected classes in lists, got numbers that are not whole. Soft labels and "
+            "vectors have no counts."
+        )
     if names is None:
         texts = [class_name_of(cell) for cell in cells]
         names = sort_class_names(set(texts))

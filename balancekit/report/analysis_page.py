@@ -24,7 +24,16 @@ from balancekit.report.class_table import SHOTS, ClassRows, name_of_class
 from balancekit.report.html import render
 from balancekit.report.methods import methods_of
 from balancekit.report.thumbnails import data_uri, example_pictures
-from balancekit.report.words import headline_measures, n_of, printable, shortened, verdict
+from balancekit.report.words import (
+    EXAMPLES_OF_OTHERS,
+    UNIT_TITLES,
+    contents_text,
+    headline_measures,
+    n_of,
+    printable,
+    shortened,
+    verdict,
+)
 from balancekit.stats import Issue, Stats
 
 __all__ = ["example_pictures", "render_analysis"]
@@ -85,7 +94,8 @@ def render_analysis(
         heading=_heading(stats),
         verdict=line,
         tone=tone,
-        counted=f"{n_of(stats.n_samples, 'sample')} in {_n_classes(stats)}",
+        counted=contents_text(stats),
+        nouns=nouns(stats),
         source=printable(stats.source),
         tallies=_tallies(stats),
         tones=TONES,
@@ -139,7 +149,11 @@ def _issue(issue: Issue) -> dict[str, Any]:
     kind = ISSUE_KINDS.get(issue.code)
     explanation = kind.explanation if kind is not None else ""
     shown = [shortened(example, 240) for example in issue.examples]
-    of = f"{len(shown):,} of {issue.count:,}" if len(shown) < issue.count else f"all {len(shown):,}"
+    of = f", all {len(shown):,}"
+    if issue.code in EXAMPLES_OF_OTHERS:
+        of = ""
+    elif len(shown) < issue.count:
+        of = f", {len(shown):,} of {issue.count:,}"
     return {
         "code": issue.code,
         "severity": issue.severity,
@@ -147,7 +161,7 @@ def _issue(issue: Issue) -> dict[str, Any]:
         "count": f"{issue.count:,}",
         "what_to_do": printable(issue.what_to_do),
         "examples": shown,
-        "examples_title": f"Examples, {of}",
+        "examples_title": f"Examples{of}",
         "explanation": [part for part in explanation.split("\n\n") if part.strip()],
     }
 
@@ -190,7 +204,7 @@ def _gallery(
     return [
         {
             "name": name_of_class(name),
-            "count": f"{count_of.get(name, 0):,} {stats.unit}",
+            "count": n_of(count_of.get(name, 0), UNIT_TITLES[stats.unit].removesuffix("s")),
             "pictures": [(data_uri(p), max(p.shape[:2]) <= TINY_PX) for p in pictures],
         }
         for name, pictures in examples.items()

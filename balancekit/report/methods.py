@@ -177,8 +177,9 @@ SHIFT = (
 )
 DUPLICATES = Method(
     "Duplicates",
-    "Samples of the same bytes; nearly the same if few bits of their difference hashes differ.",
-    "fingerprint of the bytes; 64-bit difference hash of the picture",
+    "Samples of the same bytes; pictures are nearly the same if hash and cells both agree.",
+    "fingerprint of the bytes; difference hash within 6 of 64 bits, and 12 × 12 grey levels "
+    "that correlate at 0.97",
     "samples",
     "Krawetz, Kind of like that (2013)",
 )

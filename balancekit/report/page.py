@@ -10,22 +10,24 @@ from numpy.typing import NDArray
 from balancekit.exposure import Exposure
 from balancekit.plan import Plan
 from balancekit.report.html import render
-from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
-from balancekit.report.thumbnails import data_uri
-from balancekit.report.words import (
+from balancekit.report.plan_words import (
     choice_text,
     comparison_verdict,
     drawn_text,
-    examples_text,
-    headline_measures,
     in_a_batch,
     mean_text,
-    n_of,
-    percent,
     plan_aim,
     plan_verdict,
-    printable,
     runs_text,
+)
+from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
+from balancekit.report.thumbnails import data_uri
+from balancekit.report.words import (
+    examples_text,
+    headline_measures,
+    n_of,
+    percent,
+    printable,
     verdict,
 )
 from balancekit.stats import Issue, Stats

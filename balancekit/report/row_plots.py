@@ -146,13 +146,10 @@ def null_plot(splits: Sequence[SplitStats], title: str) -> str:
         if null is not None:
             wide = axis.at(null) - left
             parts.append(draw_rect(left, y - 10, wide, 20, fill=SOFT, opacity=0.3))
-        said = (
-            ""
-            if null is None
-            else ", shifted"
-            if split.jensen_shannon > null
-            else ", within chance"
-        )
+        said = ""
+        if null is not None:
+            beyond = "shifted" if split.is_shifted() else "unclear"
+            said = ", within chance" if split.jensen_shannon <= null else f", {beyond}"
         label = f"{decimal(split.jensen_shannon, 4)}{said}"
         parts.append(_diamond(axis.at(split.jensen_shannon), y))
         parts.append(draw_text(right + 14, y, label))

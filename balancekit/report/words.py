@@ -1,41 +1,27 @@
-"""Numbers and choices in words, the same in terminal and page."""
+"""Numbers and findings in words, the same in terminal and page."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
-from balancekit.exposure import Exposure
-from balancekit.metrics import balanced_accuracy
-from balancekit.plan import CorrectAfterTraining, NoAugmentation, Plan, TaskAugmentation
-from balancekit.stats import Drift, Regression, Stats, Unit
-
-if TYPE_CHECKING:
-    from balancekit.comparison import Comparison
+from balancekit.stats import Drift, Issue, Regression, Stats, Unit
 
 __all__ = [
+    "EXAMPLES_OF_OTHERS",
     "MOST_EXAMPLES",
     "UNIT_TITLES",
     "bin_range",
-    "choice_text",
-    "comparison_verdict",
     "contents_text",
     "decimal",
-    "drawn_text",
     "drift_verdict",
     "examples_text",
     "headline_measures",
-    "in_a_batch",
+    "issue_examples",
     "left_to_right",
-    "mean_text",
     "n_of",
     "percent",
-    "plan_aim",
-    "plan_verdict",
     "printable",
-    "runs_text",
     "shortened",
     "verdict",
 ]
@@ -56,6 +42,9 @@ UNIT_TITLES: Mapping[Unit, str] = {
     "pixels": "pixels",
 }
 """What the counts of classes count, as the head of a column."""
+
+EXAMPLES_OF_OTHERS = frozenset({"BK402", "BK403", "BK405", "BK407"})
+"""Issues whose examples are not one each of what is counted."""
 
 LEFT_TO_RIGHT = "\u200e"
 
@@ -152,6 +141,18 @@ def examples_text(examples: Sequence[str], count: int, most: int = MOST_EXAMPLES
     return comma.join(shown) + (f" and {more:,} more" if shown and more > 0 else "")
 
 
+def issue_examples(issue: Issue, most: int = MOST_EXAMPLES) -> str:
+    """The first few examples of an issue, and how many more there are.
+
+    Of those whose examples are classes or splits with what was found in them, not what is
+    counted, there is no such number.
+    """
+    if issue.code not in EXAMPLES_OF_OTHERS:
+        return examples_text(issue.examples, issue.count, most)
+    shown = examples_text(issue.examples[:most], 0, most)
+    return shown + (" …" if len(issue.examples) > most else "")
+
+
 def verdict(stats: Stats) -> tuple[str, str]:
     """The state of a data set in one line, and its tone: good, fair, poor or bad."""
     ratio = stats.balance.imbalance_ratio
@@ -159,21 +160,36 @@ def verdict(stats: Stats) -> tuple[str, str]:
     largest, smallest = max(filled, default=0), min(filled, default=0)
     if ratio is None or not filled:
         return "No labelled sample: nothing to learn from.", "bad"
-    tone, name = next((tone, name) for top, tone, name in LEVELS if ratio < top)
+    n_empty = len(stats.class_counts) - len(filled)
+    # With classes that nothing can be learnt of, no data are balanced.
+    levels = LEVELS[1:] if n_empty and stats.task != "regression" else LEVELS
+    tone, name = next((tone, name) for top, tone, name in levels if ratio < top)
     names = stats.class_names
     most = shortened(names[stats.class_counts.index(largest)])
     if stats.task == "regression":
         return f"{name}: {_density_text(stats)}.", tone
-    if len(filled) == 1:
-        return f"One class only, {most}: nothing to tell apart.", "bad"
     unit = UNIT_TITLES[stats.unit]
+    every = n_of(largest, unit.removesuffix("s"))
+    if len(filled) == 1:
+        return _verdict_of_one(stats, most, every)
+    empty = f"; {n_of(n_empty, 'class has', 'classes have')} none" if n_empty else ""
     if largest == smallest:
-        every = n_of(largest, unit.removesuffix("s"))
-        return f"{name}: each of {n_of(len(filled), 'class', 'classes')} has {every}.", tone
+        each = f"each of {n_of(len(filled), 'class', 'classes')} has {every}"
+        return f"{name}: {each}{empty}.", tone
     least = shortened(names[stats.class_counts.index(smallest)])
     times = f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.1f}"
     compared = f"{most} has {times} times the {unit} of {least}"
-    return f"{name}: {compared} ({largest:,} to {smallest:,}).", tone
+    return f"{name}: {compared} ({largest:,} to {smallest:,}){empty}.", tone
+
+
+def _verdict_of_one(stats: Stats, name: str, every: str) -> tuple[str, str]:
+    """The verdict where one class alone has samples: it can be told from those without it."""
+    has_background = stats.task != "segmentation" or stats.n_void_pixels or stats.n_unlabelled
+    if stats.task in ("detection", "keypoints", "segmentation") and has_background:
+        return f"One class, {name}, with {every}: to be told from the background.", "fair"
+    if stats.task == "multilabel" and stats.n_unlabelled:
+        return f"One label, {name}: {every} of {stats.n_samples:,} carry it.", "fair"
+    return f"One class only, {name}: nothing to tell apart.", "bad"
 
 
 def _density_text(stats: Stats) -> str:
@@ -302,128 +318,4 @@ def drift_verdict(drift: Drift) -> str:
         return f"Classes changed: {', '.join([*came, *went])}."
     if drift.verdict == "shifted":
         return "Shifted: the classes are distributed otherwise than chance explains."
-    return "Within chance: the counts differ no more than another draw of the same data would."
-
-
-def plan_verdict(plan: Plan) -> str:
-    """What a plan does, in one line."""
-    after = isinstance(plan.correction, CorrectAfterTraining)
-    loss = str(plan.loss.__struct_config__.tag)
-    no_augmentation = isinstance(plan.augmentation, NoAugmentation)
-    parts = (
-        f"{choice_text(plan, 'sampling')} draws",
-        loss if loss.endswith("entropy") else f"{loss} loss",
-        "no augmentation" if no_augmentation else "mild augmentation",
-        *(["prior corrected after training"] if after else []),
-    )
-    return f"Plan: {', '.join(parts)}."
-
-
-def plan_aim(plan: Plan) -> str:
-    """What a plan is good at, and for which frequencies of the classes in use."""
-    in_use = {
-        "uniform": "every class equally likely in use",
-        "training": "classes as frequent in use as in training",
-    }
-    wanted = in_use[plan.wanted_prior] if isinstance(plan.wanted_prior, str) else "a prior of yours"
-    return f"for {plan.objective.replace('_', ' ')}, {wanted} · seed {plan.seed}"
-
-
-def in_a_batch(exposure: Exposure, class_id: int) -> str:
-    """Fewest to most draws of a class in one batch."""
-    low = exposure.batch_low_per_class[class_id]
-    high = exposure.batch_high_per_class[class_id]
-    return f"{low:,}" if low == high else f"{low:,}–{high:,}"
-
-
-def drawn_text(exposure: Exposure) -> str:
-    """How much is drawn in an epoch, and over how many it was counted."""
-    batches = n_of(exposure.batches_per_epoch, "batch", "batches")
-    full = exposure.draws_per_epoch == exposure.batches_per_epoch * exposure.batch_size
-    return (
-        f"{n_of(exposure.draws_per_epoch, 'draw')} an epoch in {batches} of "
-        f"{'' if full else 'at most '}{exposure.batch_size:,}, "
-        f"counted over {n_of(exposure.epochs, 'epoch')}"
-    )
-
-
-def comparison_verdict(comparison: "Comparison") -> str:
-    """The best balanced accuracy, what it costs in accuracy, and whether it may be noise.
-
-    The best plan is held against the first one, or, where that is itself the best, against
-    the next best.
-    """
-    summary = comparison.summary()
-    scores = {name: 100 * metrics["balanced_accuracy"][0] for name, metrics in summary.items()}
-    ranked = sorted(scores, key=lambda name: -scores[name])  # stable: the first one leads a tie
-    leaders = [name for name in ranked if not _points(scores[ranked[0]] - scores[name]) > 0]
-    names = " and ".join(map(shortened, leaders))
-    score = f"{scores[ranked[0]]:.1f} %"
-    first = comparison.arms[0].name
-    if len(leaders) > 1 and first in leaders:
-        return f"No best balanced accuracy: {names} tie at {score}."
-    if len(ranked) == 1:
-        return f"Balanced accuracy of {names}: {score}."
-    best = leaders[0]
-    other = first if first != best else ranked[1]
-    above = _points(scores[best] - scores[other])
-    cost = _points(100 * (summary[best]["accuracy"][0] - summary[other]["accuracy"][0]))
-    side = "above" if cost > 0 else "below"
-    price = f"accuracy {abs(cost):.1f} points {side}" if cost else "accuracy the same"
-    line = f"Best balanced accuracy: {names}, {score}, {above:.1f} points above {shortened(other)}"
-    return " ".join([f"{line}; {price}.", *_doubt(comparison, best, other)])
-
-
-def _points(difference: float) -> float:
-    """A difference as it is shown, so that what looks like a tie is one."""
-    return round(difference, 1) + 0.0  # -0.0 becomes 0.0
-
-
-def _doubt(comparison: "Comparison", best: str, other: str) -> list[str]:
-    """Why the lead of one plan over another may be noise, if it may."""
-    if len(comparison.seeds) < 2:
-        return ["One seed cannot tell whether that is noise."]
-    arms = {arm.name: arm for arm in comparison.arms}
-    # Paired: both plans of a seed start from the same weights.
-    leads = np.subtract(
-        *(arms[name].per_seed(balanced_accuracy) for name in (best, other))
-    )  # [n_seeds]
-    standard_error = leads.std(ddof=1) / np.sqrt(len(leads))
-    clear = leads.mean() > 2 * standard_error
-    return [] if clear else ["Not clearly: the seeds differ as much."]
-
-
-def mean_text(mean: float, deviation: float, n_seeds: int) -> str:
-    """A mean share and its standard deviation over seeds, which one seed does not have.
-
-    >>> mean_text(0.551, 0.012, 3), mean_text(0.551, 0.0, 1)
-    ('55.1 ± 1.2 %', '55.1 ± – %')
-    """
-    return f"{100 * mean:.1f} ± {f'{100 * deviation:.1f}' if n_seeds > 1 else '–'} %"
-
-
-def runs_text(comparison: "Comparison") -> str:
-    """What the figures of a comparison are the mean of."""
-    epochs = n_of(comparison.epochs, "epoch")
-    if len(comparison.seeds) < 2:
-        return f"one seed, so no standard deviation; {epochs}"
-    return f"mean ± standard deviation of {len(comparison.seeds):,} seeds, {epochs} each"
-
-
-def choice_text(plan: Plan, part: str) -> str:
-    """What a plan chose for one part, such as "logit-adjusted, tau 1.0"."""
-    choice = getattr(plan, part)
-    if isinstance(choice, TaskAugmentation):
-        of = "what harms no task" if choice.task == "unknown" else f"for {choice.task} pictures"
-        changed = [f"with {', '.join(choice.allow)}"] if choice.allow else []
-        changed += [f"without {', '.join(choice.forbid)}"] if choice.forbid else []
-        return ", ".join([of, *changed])
-    if not isinstance(choice, msgspec.Struct):
-        return str(choice)
-    shown = [str(choice.__struct_config__.tag)]
-    for name, value in msgspec.structs.asdict(choice).items():
-        if isinstance(value, tuple):
-            shown.append(f"{name} as below")
-        elif value is not None:
-            shown.append(f"{name} {value}")
-    return ", ".join(shown)
+    return "Within chance: the shares differ no more than those of another draw would."

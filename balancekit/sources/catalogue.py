@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels, Task
-from balancekit.sources.image_folder import is_plain
+from balancekit.sources.image_folder import is_plain, refuse_unless_classes
 from balancekit.sources.labels_source import LabelsSource, labels_source_of
 from balancekit.sources.of_task import SourceOfTask
 from balancekit.sources.pictures import readable
@@ -28,6 +28,7 @@ class FormatEntry:
         tasks: that it can carry.
         recognised_by: module and function of this room, loaded when the format is asked for.
         opened_by: the same for its source.
+        options: that mean something to it, of those that do not to all.
     """
 
     name: Format
@@ -35,6 +36,7 @@ class FormatEntry:
     tasks: tuple[Task, ...]
     recognised_by: str
     opened_by: str
+    options: tuple[str, ...] = ()
 
     def recognise(self, path: Path) -> str | None:
         """Why a path is taken for this format, in words; None if it is not."""
@@ -48,6 +50,7 @@ class FormatEntry:
             DataError: the data are not as this format has them.
             OptionError: an option cannot be with it.
         """
+        options.refuse_but(self.options, f"{readable(path)} ({self.name})")
         function: Callable[[Path, ReadOptions], Source] = _function(self.opened_by)
         return function(path, options)
 
@@ -58,6 +61,7 @@ def _function(name: str) -> Any:
 
 
 TABLE_TASKS: tuple[Task, ...] = ("classification", "multilabel", "regression")
+TABLE_OPTIONS = ("label", "label_delimiter")
 
 FORMATS: tuple[FormatEntry, ...] = (
     FormatEntry(
@@ -87,6 +91,7 @@ FORMATS: tuple[FormatEntry, ...] = (
         TABLE_TASKS,
         "huggingface.recognise",
         "huggingface.open_huggingface",
+        (*TABLE_OPTIONS, "header"),
     ),
     FormatEntry(
         "webdataset",
@@ -94,6 +99,7 @@ FORMATS: tuple[FormatEntry, ...] = (
         ("classification", "multilabel"),
         "webdataset.recognise",
         "webdataset.open_webdataset",
+        TABLE_OPTIONS,
     ),
     FormatEntry(
         "masks",
@@ -101,6 +107,7 @@ FORMATS: tuple[FormatEntry, ...] = (
         ("segmentation",),
         "masks.recognise",
         "masks.open_masks",
+        ("void_index",),
     ),
     FormatEntry(
         "image-folder",
@@ -115,6 +122,7 @@ FORMATS: tuple[FormatEntry, ...] = (
         TABLE_TASKS,
         "arff.recognise",
         "arff.open_arff",
+        ("label",),
     ),
     FormatEntry(
         "npz",
@@ -122,6 +130,7 @@ FORMATS: tuple[FormatEntry, ...] = (
         TABLE_TASKS,
         "numpy_file.recognise",
         "numpy_file.open_numpy",
+        ("label",),
     ),
     FormatEntry(
         "csv",
@@ -129,6 +138,7 @@ FORMATS: tuple[FormatEntry, ...] = (
         TABLE_TASKS,
         "tables.recognise_csv",
         "tables.open_csv",
+        (*TABLE_OPTIONS, "header"),
     ),
     FormatEntry(
         "jsonl",
@@ -136,6 +146,7 @@ FORMATS: tuple[FormatEntry, ...] = (
         TABLE_TASKS,
         "tables.recognise_jsonl",
         "tables.open_jsonl",
+        TABLE_OPTIONS,
     ),
     FormatEntry(
         "parquet",
@@ -143,6 +154,7 @@ FORMATS: tuple[FormatEntry, ...] = (
         TABLE_TASKS,
         "tables.recognise_parquet",
         "tables.open_parquet",
+        TABLE_OPTIONS,
     ),
     FormatEntry(
         "text",
@@ -223,6 +235,7 @@ def open_source(
     if format != "auto" and format not in get_args(Format):
         raise OptionError(f"format: expected one of {get_args(Format)}, got {format!r}")
     if not isinstance(data, str | os.PathLike):
+        options.refuse_but(("label",), f"a {type(data).__name__}")
         return labels_source_of(data, options)
     if isinstance(data, str) and "://" in data:
         from balancekit.sources import remote
@@ -236,6 +249,7 @@ def open_source(
             f"{path}: expected a folder or file of a data set, got nothing there. Check the path."
         )
     if format == "auto" and path.suffix == ".npz" and Labels.is_saved(path):
+        options.refuse_but((), f"labels that were saved ({readable(path)})")
         source: Source = LabelsSource(Labels.load(path), f"labels {readable(path)}")
     else:
         source = _entry_of(path, format).open(path, options)
@@ -256,6 +270,7 @@ def _entry_of(path: Path, format: Format | Literal["auto"]) -> FormatEntry:  # n
         if entry.recognise(path) is not None:
             return entry
     if path.is_dir():  # its error says what is missing
+        refuse_unless_classes(path)
         return ENTRY_OF["image-folder"]
     got = f"a {path.suffix or 'nameless'} file"
     raise DataError(

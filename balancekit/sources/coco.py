@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from balancekit.errors import DataError, OptionError
@@ -59,10 +59,8 @@ def open_coco(path: Path, options: ReadOptions) -> Source:
 
     Raises:
         DataError: no annotation file is there, or it cannot be told which one is meant.
-        OptionError: a label or split is named that the data do not have.
+        OptionError: a split is named that the data do not have.
     """
-    if options.label is not None:
-        raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
     if path.is_dir():
         return _open_folder(path, options)
     if options.split is not None:
@@ -98,24 +96,34 @@ def _is_named_a_count(name: str) -> bool:
 
 
 def _annotation_files(folder: Path) -> list[Path]:
-    """JSON files where COCO data have theirs: the likeliest folder that has any."""
+    """JSON files where COCO data have theirs: the likeliest folder that has any.
+
+    Captions are given only where there is nothing else, so that they are refused as such.
+    """
     below, beside = list_folder(folder)
     apart = folder / "annotations"
     of_splits = [folder / name for name in split_folders(below)]
-    found = _jsons(apart, *(apart / name for name in list_folder(apart)[0]))
-    found = found or _jsons(*of_splits)
-    if not found and any(name.lower().endswith(".json") for name in beside):
-        found = _jsons(folder)
-    found = found or _jsons(*(place / "annotations" for place in of_splits))
-    return sorted(found, key=lambda file: (_kind_of(file.name) != "instances", file))
+    captions: list[Path] = []
+    for places in (
+        [apart, *(apart / name for name in list_folder(apart)[0])],
+        of_splits,
+        [folder] if any(name.lower().endswith(".json") for name in beside) else [],
+        [place / "annotations" for place in of_splits],
+    ):
+        found = _jsons(places)
+        known = [file for file in found if _kind_of(file.name) != "captions"]
+        if known:
+            return sorted(known, key=lambda file: (_kind_of(file.name) != "instances", file))
+        captions += found
+    return sorted(captions)
 
 
-def _jsons(*folders: Path) -> list[Path]:
+def _jsons(folders: Iterable[Path]) -> list[Path]:
     return [
         folder / name
         for folder in folders
         for name in list_folder(folder)[1]
-        if name.lower().endswith(".json") and _kind_of(name) != "captions"
+        if name.lower().endswith(".json")
     ]
 
 
@@ -129,7 +137,7 @@ def _open_folder(folder: Path, options: ReadOptions) -> Source:
     files = [file for file in _annotation_files(folder) if _why(file)]
     kinds = KINDS_OF_TASK.get(options.task, KINDS_OF_TASK[None])
     held = {_kind_of(file.name) for file in files}
-    kind = next((kind for kind in kinds if kind in held), None)
+    kind = next((kind for kind in (*kinds, "captions") if kind in held), None)
     by_split = _by_split([file for file in files if _kind_of(file.name) == kind], folder)
     if not by_split:
         raise DataError(

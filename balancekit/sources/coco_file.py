@@ -1,9 +1,11 @@
 """One JSON file of COCO annotations, as labels and problems."""
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from balancekit.sources.annotated_pictures import Notes, distinct_names, labels_
 from balancekit.sources.coco_json import (
     NOTHING,
     Annotation,
+    Box,
     Category,
     Document,
     Id,
@@ -27,6 +30,8 @@ from balancekit.sources.coco_pictures import sample_ids_of
 from balancekit.sources.parts import Reading
 
 __all__ = ["CocoFile"]
+
+NO_BOX = Box(*[math.nan] * 4)
 
 
 class CocoFile:
@@ -149,26 +154,33 @@ class _Content:
     def _entries(
         self, annotations: Sequence[Annotation], index: dict[Id, int]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float64], list[Annotation]]:
-        """Sample, class and size of the annotations that can be counted, and themselves."""
+        """Sample, class and size of the annotations that can be counted.
+
+        And themselves, where their key points are counted.
+        """
         samples = _positions([one.image_id for one in annotations], index)
         class_ids = _positions([one.category_id for one in annotations], self.class_of)
-        area = np.array([np.nan if one.area is None else one.area for one in annotations])
-        boxes = [one.bbox for one in annotations]
-        width = np.array([np.nan if box is None else box.width for box in boxes])
-        height = np.array([np.nan if box is None else box.height for box in boxes])
+        area = np.array([one.area for one in annotations], np.float64)  # None becomes NaN
+        boxes = [one.bbox or NO_BOX for one in annotations]
+        width = np.array([box.width for box in boxes], np.float64)
+        height = np.array([box.height for box in boxes], np.float64)
         with np.errstate(over="ignore", invalid="ignore"):
             sizes = np.where(np.isnan(area), width * height, area)
-        faulty = np.array([bool(one.fault) for one in annotations], np.bool_)
+        faulty = np.array([one.fault != "" for one in annotations], np.bool_)
         faulty |= (width < 0) | (height < 0) | (sizes < 0) | np.isinf(sizes)
         if self.task == "segmentation":
             faulty |= np.isnan(sizes)
         usable = (samples >= 0) & (class_ids >= 0) & ~faulty
         for i in np.flatnonzero(~usable).tolist():
             self._note_left_out(annotations[i], int(samples[i]), bool(faulty[i]))
-        kept = [one for one, is_usable in zip(annotations, usable, strict=True) if is_usable]
-        for one in kept:
-            if one.iscrowd:
-                self.note("crowd-annotation", f"annotation {one.id}")
+        is_crowd = np.array([one.iscrowd for one in annotations], np.bool_)
+        for i in np.flatnonzero(usable & is_crowd).tolist():
+            self.note("crowd-annotation", f"annotation {annotations[i].id}")
+        kept = (
+            [annotations[i] for i in np.flatnonzero(usable).tolist()]
+            if self.task == "keypoints"
+            else []
+        )
         return samples[usable], class_ids[usable], sizes[usable], kept
 
     def _note_left_out(self, one: Annotation, sample: int, is_faulty: bool) -> None:
@@ -230,8 +242,14 @@ def _task_of(path: Path, document: Document, wanted: Task | None) -> Task:
     """The task that the labels are for.
 
     Raises:
-        DataError: key points are wanted and no category declares any.
+        DataError: nothing has a class; or key points are wanted and no category declares any.
     """
+    if _is_without_classes(document):
+        raise DataError(
+            f"{path}: expected annotations with a category_id, got none in any of "
+            f"{len(document.annotations)}, as in a file of captions. Name a file of "
+            "instances, key points or panoptic segments."
+        )
     declares_points = any(one.keypoints for one in document.categories or ())
     if wanted == "keypoints":
         if not declares_points:
@@ -247,6 +265,17 @@ def _task_of(path: Path, document: Document, wanted: Task | None) -> Task:
         return "segmentation"
     has_points = annotations and all(one.keypoints is not NOTHING for one in annotations)
     return "keypoints" if declares_points and has_points else "detection"
+
+
+def _is_without_classes(document: Document) -> bool:
+    """Whether there are annotations, and no class in any of them or declared beside."""
+    return bool(document.annotations) and not (
+        document.categories
+        or any(
+            one.category_id is not None or one.segments_info is not None
+            for one in document.annotations
+        )
+    )
 
 
 @dataclass(frozen=True)
@@ -293,8 +322,7 @@ def _unique_names(categories: Sequence[_Known]) -> list[str]:
 
 def _positions(ids: Sequence[Id | None], known: Mapping[Id, int]) -> NDArray[np.int64]:
     """The position of each id, -1 if it is not known; 7 and "7" are found by each other."""
-    find: Any = known.get
-    positions = np.array([find(id_, -1) for id_ in ids], np.int64)
+    positions = np.fromiter(map(known.get, ids, repeat(-1)), np.int64, len(ids))  # type: ignore[arg-type]
     if (positions < 0).any():
         texts = {str(id_): i for id_, i in known.items()}
         for i in np.flatnonzero(positions < 0).tolist():

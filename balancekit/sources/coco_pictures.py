@@ -41,7 +41,7 @@ def sample_ids_of(
 def _file_name(picture: Picture) -> str:
     """The file of a picture; LVIS gives the end of its address, such as `train2017/1.jpg`."""
     if picture.file_name:
-        return picture.file_name
+        return picture.file_name.replace("\\", "/")  # as Label Studio writes it on Windows
     if picture.coco_url:
         return "/".join(PurePosixPath(picture.coco_url).parts[-2:])
     return ""

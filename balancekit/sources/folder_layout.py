@@ -30,6 +30,10 @@ SPLIT_NAMES = {
 }
 
 
+BESIDE_SPLITS = ("annotation", "annotations", "imagesets")
+"""Folders of text that may lie beside split folders, as ImageNet has them."""
+
+
 @dataclass(frozen=True)
 class Layout:
     """Where the class folders of one split lie.
@@ -74,10 +78,14 @@ def layout_of(root: str, split: str | None, scan_folder: ScanFolder | None = Non
     list_folder = scan_folder or os.scandir
     entries = _entries(root, list_folder)
     at_top = [entry.name for entry in entries if is_folder(entry) and not is_hidden(entry.name)]
-    if _are_splits(at_top):
+    apart = [name for name in at_top if name.lower() in BESIDE_SPLITS]
+    if _are_splits(_without(at_top, *apart)):
+        at_top = list(_without(at_top, *apart))
         taken = _taken(root, at_top, split)
         base = os.path.join(root, taken)  # noqa: PTH118 - text, as every path here
         classes, outside = _class_folders(base, _entries(base, list_folder))
+        for name in apart:
+            outside.notes.add("file-not-picture", f"{root}/{name}")
         others = _without(at_top, taken)
         return Layout(root, base, classes, (outside,), taken, others, scan_folder)
     classes, outside = _class_folders(root, entries)
@@ -111,8 +119,8 @@ def _are_splits(names: Sequence[str]) -> bool:
     return bool(names) and all(name.lower() in SPLIT_NAMES for name in names)
 
 
-def _without(names: Sequence[str], taken: str) -> tuple[str, ...]:
-    return tuple(name for name in names if name != taken)
+def _without(names: Sequence[str], *others: str) -> tuple[str, ...]:
+    return tuple(name for name in names if name not in others)
 
 
 def _taken(root: str, names: Sequence[str], split: str | None) -> str:

@@ -62,10 +62,17 @@ def open_huggingface(path: Path, options: ReadOptions) -> Source:
         return open_tables(path, _saved_files(path), "arrow", options, format="huggingface")
     card = card_of(path)
     files = _files_of_card(path, card) or find_tables(path, _is_data)
-    listed = [file for part in files.by_split.values() for file in part]
-    if not listed:
-        raise DataError(f"{path}: expected data files, got none. Fetch the data set anew.")
-    kinds = {SUFFIXES[suffix_of(file)] for file in listed if suffix_of(file) in SUFFIXES}
+    kinds = {
+        SUFFIXES[suffix_of(file)]
+        for part in files.by_split.values()
+        for file in part
+        if suffix_of(file) in SUFFIXES
+    }
+    if not kinds:
+        raise DataError(
+            f"{path}: expected a folder of a data set, or a file of its data "
+            f"({', '.join(SUFFIXES)}), got a {path.suffix or 'nameless'} file. Check the path."
+        )
     kind = next(kind for kind in SUFFIXES.values() if kind in kinds)
     by_split = {
         name: tuple(file for file in part if SUFFIXES.get(suffix_of(file)) == kind)

@@ -7,6 +7,7 @@ made of links to one store of pictures, unless they lead back to a folder above 
 
 import os
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from threading import Lock
 
 import numpy as np
 
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import BalancekitWarning, DataError
 from balancekit.labels import Labels, SampleIds
 from balancekit.sources.folder_layout import SPLIT_NAMES, Layout, layout_of
 from balancekit.sources.folder_scan import (
@@ -32,7 +33,15 @@ from balancekit.sources.pictures import PICTURE_SUFFIXES, picture_check_shards, 
 from balancekit.sources.source import Checks, ReadOptions, Source
 from balancekit.stats import Counts, Shard
 
-__all__ = ["SPLIT_NAMES", "ImageFolder", "is_hidden", "is_plain", "open_image_folder", "recognise"]
+__all__ = [
+    "SPLIT_NAMES",
+    "ImageFolder",
+    "is_hidden",
+    "is_plain",
+    "open_image_folder",
+    "recognise",
+    "refuse_unless_classes",
+]
 
 MAX_FOLDERS_PER_SHARD = 64
 """Class folders counted by one shard, so that 100,000 of them are not as many tasks."""
@@ -44,6 +53,14 @@ TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".json", ".parquet")
 
 NO_CLASS = re.compile(r"im(a)?ge?s?|label|annot|mask|segment|panoptic|gt|data", re.IGNORECASE)
 """Names of folders that other formats are made of."""
+
+PICTURES_ALONE = re.compile(
+    r"(?:(?:jpeg)?images?|imgs?|jpe?gs?|pngs?|pictures?|photos?|data)[-_]?\d*", re.IGNORECASE
+)
+"""Whole names of folders of pictures that are no class."""
+
+MAX_FOLDERS_BESIDE = 20
+"""Folders that may lie beside such a one; more of them are classes."""
 
 N_PLAIN = 3
 """Class folders that a plain image folder has at least, and that are looked into."""
@@ -69,12 +86,39 @@ def recognise(path: Path) -> str | None:
         beside = [name.lower() for name in os.listdir(path)]  # noqa: PTH208 - names alone
     except (DataError, OSError):
         return None
+    if are_no_classes(layout.class_folders):
+        return None
     needed = 2 if any(name.endswith(TABLE_SUFFIXES) for name in beside) else 1
     for folders in list(layout.class_folders.values())[:MAX_FOLDERS_RECOGNISED]:
         needed -= any(0 < (kinds := first_kinds(f))["picture"] >= kinds["other"] for f in folders)
         if not needed:
             return "class folders of pictures"
     return None
+
+
+def are_no_classes(folders: Mapping[str, tuple[str, ...]]) -> bool:
+    """Whether one folder holds all pictures, and others beside it what is told of them."""
+    named = [name for name in folders if PICTURES_ALONE.fullmatch(name)]
+    if len(named) != 1 or len(folders) > MAX_FOLDERS_BESIDE:
+        return False
+    beside = [name for name in folders if name != named[0]]
+    return not any(has_picture(path) for name in beside for path in folders[name])
+
+
+def refuse_unless_classes(path: Path) -> None:
+    """Refuse to take the folders of another format for classes.
+
+    Raises:
+        DataError: they are.
+    """
+    folders = layout_of(str(path), None).class_folders
+    if are_no_classes(folders):
+        raise DataError(
+            f"{readable(path)}: expected class folders such as {readable(path)}/cat/1.jpg, got "
+            f"{', '.join(map(readable, folders))}: a folder of all pictures, without labels that "
+            "can be read. Give the path of the folder above the classes, or say --format "
+            "image-folder if these are the classes. CVAT, KITTI and more need the extra `formats`."
+        )
 
 
 def is_plain(path: Path) -> bool:
@@ -115,10 +159,7 @@ def open_image_folder(path: Path, options: ReadOptions) -> "ImageFolder":
 
     Raises:
         DataError: no class folder is there, or not the split.
-        OptionError: a label is named, which folders do not have.
     """
-    if options.label is not None:
-        raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
     return ImageFolder(layout_of(str(path), options.split))
 
 
@@ -147,9 +188,14 @@ class ImageFolder:
 
     def other_splits(self) -> Mapping[str, Source]:
         """The other split folders."""
-        return {
-            name: ImageFolder(self._layout.of_split(name)) for name in self._layout.other_splits
-        }
+        splits: dict[str, Source] = {}
+        for name in self._layout.other_splits:
+            try:
+                splits[name] = ImageFolder(self._layout.of_split(name))
+            except DataError as error:  # as ImageNet's val, whose pictures are not in classes
+                told = f"split {name} is left out: {error}"
+                warnings.warn(told, BalancekitWarning, stacklevel=2)
+        return splits
 
     def read_labels(self) -> Labels:
         """Labels whose ids are the paths of the pictures.

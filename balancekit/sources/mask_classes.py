@@ -1,7 +1,5 @@
 """Names and colours of the classes of masks, from the files that data sets keep them in."""
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +23,8 @@ NAME_FILES = (
     "classes.txt",
     "class_names.txt",
     "names.txt",
+    "codes.txt",
+    "_classes.csv",
     "label_names.txt",
     "labels.txt",
     "objectinfo150.txt",
@@ -97,11 +97,22 @@ def _names(text: str, path: Path) -> MaskClasses:
     if path.suffix.lower() == ".json":
         return MaskClasses(_names_of_json(text), (), path.name)
     if path.name.lower() == "objectinfo150.txt":  # ADE20K: 0 is what has no class
-        rows = list(csv.reader(io.StringIO(text), delimiter="\t"))
-        columns = [row[-1].strip() for row in rows[1:] if row]
+        columns = [line.rpartition("\t")[2].strip(' "') for line in text.splitlines()[1:] if line]
         return MaskClasses(("other", *columns), (), path.name)
+    if path.suffix.lower() == ".csv":
+        return MaskClasses(_names_by_value(text), (), path.name)
     lines = [line.strip() for line in text.splitlines()]
     return MaskClasses(tuple(line for line in lines if line), (), path.name)
+
+
+def _names_by_value(text: str) -> tuple[str, ...]:
+    """Names in rows of a value and a name, under the head that Roboflow gives them."""
+    rows = [[cell.strip() for cell in line.split(",", 1)] for line in text.splitlines()]
+    if not rows or [cell.lower() for cell in rows[0]] != ["pixel value", "class"]:
+        return ()
+    by_value = {row[0]: row[1] for row in rows[1:] if len(row) == 2}
+    values = list(map(str, range(len(by_value))))
+    return tuple(map(by_value.__getitem__, values)) if set(values) == set(by_value) else ()
 
 
 def _names_of_json(text: str) -> tuple[str, ...]:

@@ -27,6 +27,8 @@ MASK_END = re.compile(
     r"anno|annotation|segmap))+$"
 )
 PICTURE_END = re.compile(r"[-_.](?:leftimg8bit|images?|img|sat|rgb|photo)$")
+LIKELY_WORD = re.compile(r"mask|label|ground[-_ ]?truth|segm|annot|gt")
+VERSION = re.compile(r"v\d+(?:\.\d+)*")
 DEEPEST = 6
 MOST_FOLDERS = 1_000_000
 MOST_LIST_BYTES = 1 << 26
@@ -69,6 +71,10 @@ class MaskFolders:
         root: of the data set.
         most: folders that are looked into.
         most_entries: files and folders of each that are listed; None lists all.
+
+    Attributes:
+        unreadable: folders that could not be listed, and why.
+        left_aside: folders of other masks to the pictures of those that are taken.
     """
 
     def __init__(
@@ -76,6 +82,7 @@ class MaskFolders:
     ) -> None:
         self.root = root
         self.unreadable: list[str] = []
+        self.left_aside: list[str] = []
         self._most_entries = most_entries
         self._real_root = os.path.join(os.path.realpath(root), "")  # noqa: PTH118
         self.folders = {folder.parts: folder.files for folder in self._walk(most)}
@@ -126,6 +133,47 @@ class MaskFolders:
                 if pictures is not None and pictures != parts:
                     yield Folder(parts, files), pictures
                     break
+            else:
+                if (pictures := self._pictures_by_name(parts, files)) is not None:
+                    yield Folder(parts, files), pictures
+
+    def _pictures_by_name(
+        self, parts: tuple[str, ...], files: Sequence[str]
+    ) -> tuple[str, ...] | None:
+        """The folder beside one of masks whose files are named as they are, but for a word.
+
+        All masks have the word behind their name, such as `1_segmentation.png` to `1.jpg`.
+        """
+        if not parts or not LIKELY_WORD.search(parts[-1].lower()):
+            return None
+        stems = {_stem(name) for name in files}
+        plain = {MASK_END.sub("", stem) for stem in stems}
+        if not stems.isdisjoint(plain):
+            return None
+        beside = (other for other in self.folders if other[:-1] == parts[:-1] and other != parts)
+        return next(
+            (other for other in beside if not plain.isdisjoint(map(_stem, self.folders[other]))),
+            None,
+        )
+
+    def first_pair(self) -> tuple[str, str] | None:
+        """A mask that lies beside its picture, by the word behind its name, and the picture.
+
+        None if most files of the folder are in no such pair; class folders are not looked at.
+        """
+        for parts, files in self.folders.items():
+            if any(part.lower() not in SPLIT_NAMES for part in parts):
+                continue
+            names = {_stem(name): name for name in files}
+            plain_of = {stem: MASK_END.sub("", stem) for stem in names}
+            pairs = [
+                (names[stem], names[plain])
+                for stem, plain in plain_of.items()
+                if plain != stem and plain in names
+            ]
+            if 4 * len(pairs) > len(files):
+                return pairs[0]
+        return None
 
     def _pictures_to(self, parts: tuple[str, ...], i: int) -> tuple[str, ...] | None:
         """The folder of pictures beside a folder of masks, the i-th part of which says so."""
@@ -134,6 +182,8 @@ class MaskFolders:
         assert match is not None
         rest = tuple(map(str.lower, parts[i + 1 :]))
         above = tuple(map(str.lower, parts[:i]))
+        if above and VERSION.fullmatch(above[-1]):  # Mapillary's masks have versions
+            above = above[:-1]
         names = [
             part[: match.start(1)] + word + part[match.end(1) :]
             for word in (*PICTURE_WORDS, *MORE_PICTURE_WORDS)
@@ -165,6 +215,7 @@ def find_masks(folders: MaskFolders) -> dict[str, MaskSplit]:
     for folder, pictures in folders.with_masks():
         name = _split_of(folder.parts)
         if (pictures, name) in taken:  # a second folder of masks to the same pictures
+            folders.left_aside.append("/".join(folder.parts))
             continue
         taken.add((pictures, name))
         split = splits.setdefault(name, MaskSplit(has_pictures=True))

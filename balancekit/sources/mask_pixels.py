@@ -164,6 +164,8 @@ def pixels_of_file(path: str, *, as_colour: bool) -> Pixels:
             return Pixels(_colours(picture.convert("RGB")), True, 8, smeared)
         if picture.mode in ("L", "P", "1", "LA", "PA"):
             plain = picture.getchannel(0) if picture.mode in ("LA", "PA") else picture
+            if picture.format == "GIF":  # which knows no grey but by a palette
+                plain = _with_greys_of_palette(picture)
             values = {value: n for value, n in enumerate(plain.histogram()) if n}
             return Pixels(values, False, 8, smeared)
         if picture.mode.startswith("I"):
@@ -190,6 +192,13 @@ def _colours(picture: "Image.Image") -> dict[int, int]:
         )
     colours = ((colour, n) for n, colour in found if isinstance(colour, tuple))
     return {int(c[0]) << 16 | int(c[1]) << 8 | int(c[2]): n for c, n in colours}
+
+
+def _with_greys_of_palette(picture: "Image.Image") -> "Image.Image":
+    """The picture by its greys, if it shows nothing else; else by its indices."""
+    shown = picture.convert("RGB").getcolors(MOST_COLOURS) or []
+    are_grey = all(colour[0] == colour[1] == colour[2] for _, colour in shown)  # type: ignore[index]
+    return picture.convert("L") if are_grey else picture
 
 
 def _is_grey(colour: int) -> bool:

@@ -1,6 +1,6 @@
 """Folders of segmentation masks: index, palette, RGB with a colour table, or black and white."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,15 +21,18 @@ MASKS_A_PART = 64
 MASKS_LOOKED_AT = 48
 FOLDERS_LOOKED_AT, ENTRIES_LOOKED_AT = 200, 256
 SURE_SHARE = 0.8
+ASIDE_TOLD = 3
 
 
 def recognise(path: Path) -> str | None:
     """Why a path is taken for this format, in words; None if it is not."""
     if not path.is_dir():
         return None
-    for folder, pictures in MaskFolders(path, FOLDERS_LOOKED_AT, ENTRIES_LOOKED_AT).with_masks():
+    folders = MaskFolders(path, FOLDERS_LOOKED_AT, ENTRIES_LOOKED_AT)
+    for folder, pictures in folders.with_masks():
         return f"masks in {'/'.join(folder.parts)} beside pictures in {'/'.join(pictures)}"
-    return None
+    pair = folders.first_pair()
+    return f"masks beside their pictures, such as {pair[0]} and {pair[1]}" if pair else None
 
 
 def open_masks(path: Path, options: ReadOptions) -> Source:
@@ -37,10 +40,8 @@ def open_masks(path: Path, options: ReadOptions) -> Source:
 
     Raises:
         DataError: there is no mask in it.
-        OptionError: a split is asked for that is not there, or a label.
+        OptionError: a split is asked for that is not there.
     """
-    if options.label is not None:
-        raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
     if not path.is_dir():
         raise DataError(f"{path}: expected a folder of masks, got a file")
     folders = MaskFolders(path)
@@ -62,7 +63,11 @@ def open_masks(path: Path, options: ReadOptions) -> Source:
     others: Mapping[str, Source] = {
         name: _source(path, splits[name], reader, name, {}, ()) for name in named if name != taken
     }
-    return _source(path, splits[taken], reader, taken or None, others, unreadable)
+    source = _source(path, splits[taken], reader, taken or None, others, unreadable)
+    aside = ", ".join(map(readable, folders.left_aside[:ASIDE_TOLD]))
+    if not aside:
+        return source
+    return replace(source, description=f"{source.description}; other masks left aside: {aside}")
 
 
 def _classes(path: Path, folders: MaskFolders) -> MaskClasses:
@@ -119,7 +124,8 @@ class MaskSource(PartsSource):
         """A shard for every few masks, and one for what is not paired."""
         problems: dict[ProblemKind, Problem] = {}
         if self.pictures.has_pictures:
-            alone = [readable(file.mask) for file in self.pictures.files if not file.picture]
+            masks = (file.mask for file in self.pictures.files if not file.picture)
+            alone = [f"the picture of {readable(mask)}" for mask in masks]
             if alone:
                 problems["picture-missing"] = Problem.of(alone)
             if self.pictures.without_mask:
@@ -133,11 +139,22 @@ class MaskSource(PartsSource):
     def check_shards(self, checks: Checks) -> Iterable[Shard]:
         """Chunks of the pictures; masks are only read again where their classes are needed."""
         if checks.duplicates or checks.quality:
-            return super().check_shards(checks)
+            # A mask that stands for its missing picture looks like no picture.
+            lone = frozenset(file.mask for file in self.pictures.files if not file.picture)
+            shards = super().check_shards(checks)
+            return [_without(lone, shard) for shard in shards]
         named = replace(checks, split=checks.split or self.split or "")
         paths = [file.picture for file in self.pictures.files if file.picture]
         chunks = [paths[i : i + MASKS_A_PART] for i in range(0, len(paths), MASKS_A_PART)]
         return [PictureCheckShard(chunk, [()] * len(chunk), named) for chunk in chunks]
+
+
+def _without(masks: Collection[str], shard: Shard) -> Shard:
+    """The pictures of a shard that are none of these masks."""
+    assert isinstance(shard, PictureCheckShard)
+    pairs = zip(shard.paths, shard.classes, strict=True)
+    kept = [(path, classes) for path, classes in pairs if path not in masks]
+    return replace(shard, paths=[path for path, _ in kept], classes=[c for _, c in kept])
 
 
 # --- how values stand for classes ---------------------------------------------------------------

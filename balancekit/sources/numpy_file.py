@@ -39,14 +39,7 @@ def recognise(path: Path) -> str | None:
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".npz") or not path.is_file():
         return None
-    if suffix == ".npy":
-        return "a NumPy array"
-    try:
-        keys = _keys(path)
-    except DataError:
-        return None
-    found = _splits_of(keys) or any(key in LONE_KEYS for key in keys) or keys == ["arr_0"]
-    return "a file of NumPy arrays, some of labels" if found else None
+    return "a NumPy array" if suffix == ".npy" else "a file of NumPy arrays"
 
 
 def open_numpy(path: Path, options: ReadOptions) -> Source:
@@ -71,7 +64,8 @@ def open_numpy(path: Path, options: ReadOptions) -> Source:
 
 def _source_of_keys(path: Path, keys: Sequence[str], options: ReadOptions) -> Source:
     splits = _splits_of(keys)
-    lone = next((key for key in LONE_KEYS if key in keys), None)
+    by_lower = {key.lower(): key for key in reversed(keys)}
+    lone = next((by_lower[key] for key in LONE_KEYS if key in by_lower), None)
     if not splits and lone is None and list(keys) == ["arr_0"]:
         lone = "arr_0"
     if not splits and lone is None:

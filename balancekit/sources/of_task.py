@@ -1,7 +1,8 @@
 """A source read for the task that the user names, where its labels allow it."""
 
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -51,7 +52,9 @@ class SourceOfTask:
 
     def read_labels(self) -> Labels:
         """Labels in the order of the samples."""
-        return labels_of_task(self.source.read_labels(), self.task)
+        labels = self.source.read_labels()
+        with _told_of(self.description):
+            return labels_of_task(labels, self.task)
 
     def order_classes(self, names: set[str]) -> tuple[str, ...]:
         """The classes that were counted, in the order of their ids."""
@@ -63,7 +66,8 @@ class SourceOfTask:
         """The shards of the source, counted for the task."""
         if self.task == "regression":  # the bins hang on the whole range, which no shard knows
             return [_WholeOfTask(self)]
-        return (_ShardOfTask(shard, self.task) for shard in self.source.shards())
+        shards = self.source.shards()
+        return (_ShardOfTask(shard, self.task, self.description) for shard in shards)
 
     def check_shards(self, checks: Checks) -> Iterable[Shard]:
         """The check shards of the source."""
@@ -90,12 +94,14 @@ class _WholeOfTask:
 class _ShardOfTask:
     shard: Shard
     task: Task
+    description: str
 
     def count(self) -> Counts:
         counts = self.shard.count()
         if counts.task == self.task or not counts.n_samples:
             return msgspec.structs.replace(counts, task=self.task)
-        _refuse_unless_sets(counts.task, self.task)
+        with _told_of(self.description):
+            _refuse_unless_sets(counts.task, self.task)
         sets = counts.label_sets
         if counts.task == "classification":
             sets = {(name,): n for name, n in counts.samples_per_class.items() if n}
@@ -107,8 +113,18 @@ class _ShardOfTask:
             label_sets=sets,
             instances_per_class={},
             pixels_per_class={},
+            pixels_where_present={},
             sizes_per_class={},
         )
+
+
+@contextmanager
+def _told_of(description: str) -> Iterator[None]:
+    """Put what the data are before what cannot be with them."""
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{description}: {error}") from None
 
 
 def labels_of_task(labels: Labels, task: Task | None) -> Labels:

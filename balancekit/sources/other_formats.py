@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from balancekit.errors import DataError, MissingLibraryError, OptionError
+from balancekit.errors import DataError, MissingLibraryError
 from balancekit.labels import UNLABELLED, Labels, SampleIds, Task
 from balancekit.sources.annotated_pictures import Notes, distinct_names, labels_of_entries, split_of
 from balancekit.sources.parts import PartsSource, Reading
@@ -73,10 +73,7 @@ def open_datumaro(path: Path, options: ReadOptions) -> Source:
     Raises:
         DataError: datumaro does not know the format, or cannot read the data.
         MissingLibraryError: datumaro is not installed.
-        OptionError: a label column is named, which these formats do not have.
     """
-    if options.label is not None:
-        raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
     if not _is_installed():
         raise MissingLibraryError(
             "--format datumaro needs datumaro, which is not installed. pip install "

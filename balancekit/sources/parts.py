@@ -76,7 +76,7 @@ class PartsSource:
             come behind them, by name. None if the data declare none; a function where they
             are known only after reading, and each part names all of them.
         split: the split that this is, if there are any.
-        splits: the other splits, by name.
+        splits: the other splits, by name; a function where to find them takes long.
     """
 
     format: Format
@@ -84,11 +84,11 @@ class PartsSource:
     parts: Sequence[Part]
     class_names: tuple[str, ...] | Callable[[], tuple[str, ...]] | None = None
     split: str | None = None
-    splits: Mapping[str, Source] = field(default_factory=dict)
+    splits: Mapping[str, Source] | Callable[[], Mapping[str, Source]] = field(default_factory=dict)
 
     def other_splits(self) -> Mapping[str, Source]:
         """The other splits of the data."""
-        return self.splits
+        return self.splits() if callable(self.splits) else self.splits
 
     def read_labels(self) -> Labels:
         """Labels of all parts.

@@ -76,6 +76,7 @@ def open_url(
     if is_folder and format in ("auto", "image-folder"):
         listed = ListedFolder(shown.rstrip("/"), list(files))
         if format == "image-folder" or _are_pictures_alone(files):
+            options.refuse_but((), f"{shown} (image-folder)")
             return ImageFolder(layout_of(listed.root, options.split, listed.scan))
     copy = FetchedCopy(_local_name(path), shown)
     try:

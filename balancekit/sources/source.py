@@ -1,6 +1,6 @@
 """What every format offers: labels, shards to count, and chunks of content to check."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol, get_args
 
@@ -56,6 +56,32 @@ class ReadOptions:
             raise OptionError(f"task: expected one of {', '.join(TASKS)}, got {self.task!r}")
         if self.label_delimiter == "":
             raise OptionError("label_delimiter: expected text such as '|', got none")
+
+    def refuse_but(self, taken: Collection[str], what: str) -> None:
+        """Refuse options that say how to read data of another kind.
+
+        Args:
+            taken: names of the options that mean something here.
+            what: is read, in words.
+
+        Raises:
+            OptionError: one is given that would not be looked at.
+        """
+        for name, kind in NOT_FOR_ALL.items():
+            given = getattr(self, name)
+            if given is not None and name not in taken:
+                raise OptionError(
+                    f"{name}: expected only with {kind}, got {given!r} with {what}. Leave it out."
+                )
+
+
+NOT_FOR_ALL: Mapping[str, str] = {
+    "label": "a table",
+    "label_delimiter": "a table",
+    "header": "a table of text (CSV)",
+    "void_index": "a folder of masks",
+}
+"""Options that mean nothing to most formats, and to which they do."""
 
 
 @dataclass(frozen=True, kw_only=True)

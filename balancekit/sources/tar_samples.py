@@ -10,11 +10,12 @@ import msgspec
 import numpy as np
 
 from balancekit.labels import UNLABELLED, Labels, SampleIds, sort_class_names
+from balancekit.sources.annotated_pictures import Notes
 from balancekit.sources.parts import Reading
 from balancekit.sources.pictures import PICTURE_SUFFIXES, readable
 from balancekit.sources.pictures.checks import Look, counts_of_looks, look_at
 from balancekit.sources.source import Checks
-from balancekit.stats import Counts, Problem, ProblemKind
+from balancekit.stats import Counts
 
 __all__ = [
     "LABEL_FIELDS",
@@ -59,9 +60,7 @@ class TarSample:
     members: dict[str, bytes | None] = field(default_factory=dict)
 
 
-def tar_samples(
-    path: str, wanted: Callable[[str, int], bool], problems: dict[ProblemKind, Problem]
-) -> Iterator[TarSample]:
+def tar_samples(path: str, wanted: Callable[[str, int], bool], notes: Notes) -> Iterator[TarSample]:
     """Samples of a tar in their order; the content of members that are wanted is read.
 
     A key is the path of a member up to the first dot of its last part. What breaks the
@@ -70,14 +69,14 @@ def tar_samples(
     Args:
         path: of the tar.
         wanted: tells by extension and size in bytes whether the content is read.
-        problems: to which problems are added.
+        notes: of what breaks the tar off, or leads outside of it.
     """
     sample: TarSample | None = None
     try:
         with tarfile.open(path, "r:*") as tar:
             while (member := tar.next()) is not None:
                 tar.members = []  # type: ignore[attr-defined]  # or each would be kept
-                name = _safe_name(member, path, problems)
+                name = _safe_name(member, path, notes)
                 if name is None:
                     continue
                 folder, slash, last = name.rpartition("/")
@@ -93,7 +92,7 @@ def tar_samples(
                 content = tar.extractfile(member) if wanted(extension, member.size) else None
                 sample.members[extension] = None if content is None else _whole(content, member)
     except TAR_ERRORS as error:
-        note(problems, "file-unreadable", f"{readable(path)} ({type(error).__name__}: {error})")
+        notes.add("file-unreadable", f"{readable(path)} ({type(error).__name__}: {error})")
         return  # without the last sample, which may lack members
     if sample is not None:
         yield sample
@@ -106,28 +105,22 @@ def _whole(content: IO[bytes], member: tarfile.TarInfo) -> bytes:
     return given
 
 
-def _safe_name(
-    member: tarfile.TarInfo, path: str, problems: dict[ProblemKind, Problem]
-) -> str | None:
+def _safe_name(member: tarfile.TarInfo, path: str, notes: Notes) -> str | None:
     """The name of a member that is a file; None of others, and of those that lead outside."""
     name = member.name.removeprefix("./")
     if name.startswith("/") or ".." in name.split("/"):
-        note(problems, "path-outside", f"{readable(path)}: {readable(member.name)}")
+        notes.add("path-outside", f"{readable(path)}: {readable(member.name)}")
         return None
     return name if member.isreg() else None
-
-
-def note(problems: dict[ProblemKind, Problem], kind: ProblemKind, example: str) -> None:
-    """Count one problem more."""
-    problem = Problem(count=1, examples=(example,))
-    problems[kind] = problems[kind] + problem if kind in problems else problem
 
 
 def head_of_tar(path: str) -> tuple[list[str], list[str]]:
     """Extensions of the members of the first samples of a tar, and fields of their .json."""
     found: dict[str, None] = {}
     fields: dict[str, None] = {}
-    samples = tar_samples(path, lambda extension, size: extension == "json" and size < 1 << 20, {})
+    samples = tar_samples(
+        path, lambda extension, size: extension == "json" and size < 1 << 20, Notes()
+    )
     for _, sample in zip(range(HEAD_SAMPLES), samples, strict=False):
         found |= dict.fromkeys(sample.members)
         try:
@@ -152,18 +145,18 @@ class TarPart:
 
     def read(self) -> Reading:
         """Labels of its samples, in their order."""
-        problems: dict[ProblemKind, Problem] = {}
+        notes = Notes()
         keys: list[str] = []
         found: list[tuple[str, ...]] = []
         several, has_pictures = False, False
-        for sample in tar_samples(self.path, self.is_label, problems):
-            names, is_set = self.names_of(sample, problems)
+        for sample in tar_samples(self.path, self.is_label, notes):
+            names, is_set = self.names_of(sample, notes)
             keys.append(sample.key)
             found.append(names)
             several = several or is_set
             has_pictures = has_pictures or picture_of(sample) is not None
         if not keys:
-            return Reading(labels=None, problems=problems)
+            return Reading(labels=None, problems=notes.problems())
         class_names = sort_class_names({name for names in found for name in names})
         id_of = {name: i for i, name in enumerate(class_names)}
         if several:
@@ -177,15 +170,13 @@ class TarPart:
             sample_ids=SampleIds.from_names(keys, f"{self.path}/"),
             media="pictures" if has_pictures else "unknown",
         )
-        return Reading(labels=labels, problems=problems)
+        return Reading(labels=labels, problems=notes.problems())
 
     def is_label(self, extension: str, size: int) -> bool:
         """Whether a member carries the label."""
         return extension == self.label.extension and size <= MOST_LABEL_BYTES
 
-    def names_of(
-        self, sample: TarSample, problems: dict[ProblemKind, Problem]
-    ) -> tuple[tuple[str, ...], bool]:
+    def names_of(self, sample: TarSample, notes: Notes) -> tuple[tuple[str, ...], bool]:
         """The classes of a sample, each once, and whether they are a set of them."""
         content = sample.members.get(self.label.extension)
         if content is None:
@@ -199,7 +190,7 @@ class TarPart:
             return _classes(given, self.label.delimiter)
         except (ValueError, AttributeError, msgspec.DecodeError, RecursionError) as error:
             why = f"{readable(self.path)}/{readable(sample.key)} ({error})"
-            note(problems, "annotation-malformed", why)
+            notes.add("annotation-malformed", why)
             return (), False
 
 
@@ -245,7 +236,7 @@ class TarCheckShard:
         return counts_of_looks(self._looks(), self.split)
 
     def _looks(self) -> Iterator[tuple[str, tuple[str, ...], Look]]:
-        unused: dict[ProblemKind, Problem] = {}  # counting has told them
+        unused = Notes()  # counting has told them
         for sample in tar_samples(self.part.path, self._is_wanted, unused):
             extension = picture_of(sample)
             content = sample.members.get(extension or "")

@@ -16,17 +16,24 @@ from typing import Literal
 import numpy as np
 
 from balancekit.errors import DataError, OptionError
-from balancekit.labels import Labels, SampleIds
+from balancekit.labels import UNLABELLED, Labels, SampleIds
+from balancekit.sources.annotated_pictures import Notes
 from balancekit.sources.folder_layout import SPLIT_NAMES
 from balancekit.sources.folder_scan import is_hidden
 from balancekit.sources.parts import CountedShard, PartsSource, Reading
 from balancekit.sources.pictures import PICTURE_SUFFIXES, readable
 from balancekit.sources.source import Checks, ReadOptions, Source
-from balancekit.stats import Counts, Problem, ProblemKind, Shard, Sighting
+from balancekit.stats import Counts, Problem, Shard, Sighting
 
 __all__ = ["open_text", "recognise"]
 
-NOT_SAMPLES = ("readme", "license", "licence", "copying", "changelog", "authors", "requirements")
+NOT_SAMPLES = (
+    *("readme", "license", "licence", "copying", "changelog", "authors", "requirements"),
+    *("citation", "contributing", "credits", "notes", "todo"),
+)
+UNLABELLED_FOLDERS = ("unsup", "unlabeled", "unlabelled")
+"""Names of folders, beside those of two classes at least, whose samples are of no class."""
+
 PEEKED_FILES, PEEKED_ENTRIES = 8, 256
 HEAD_BYTES = 4096
 BOM = "\ufeff".encode()
@@ -61,10 +68,8 @@ def open_text(path: Path, options: ReadOptions) -> Source:
 
     Raises:
         DataError: there is no text in it.
-        OptionError: a split or a label is asked for that is not there.
+        OptionError: a split is asked for that is not there.
     """
-    if options.label is not None:
-        raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
     if not path.is_dir():
         raise DataError(f"{path}: expected a folder of text files, got a file")
     try:
@@ -111,6 +116,8 @@ def _layout(base: Path) -> Layout | None:
     if not folders:
         named = [entry for entry in samples if entry.name.lower().endswith(".txt")]
         is_text = len(named) > 1 and len(named) == len(samples)
+        if all(_split_word(Path(entry.name).stem) for entry in named):
+            return None  # splits, whose lines hold label and text
         return "lines" if is_text and all(_is_text(e.path) for e in named[:PEEKED_FILES]) else None
     peeked = [_some_files(folder.path) for folder in folders[:PEEKED_FILES]]
     is_text = any(peeked) and all(_are_texts(files) for files in peeked if files)
@@ -160,7 +167,6 @@ def _is_text(path: str) -> bool:
         return False
     with open(path, "rb") as file:  # noqa: PTH123 - names may be no UTF-8
         head = file.read(HEAD_BYTES)
-    # An empty file without a suffix says nothing, and a class of it alone is no text.
     is_text = b"\0" not in head or head[:2] in UTF16_MARKS
     # An empty file without a suffix says nothing.
     return is_text and (bool(head) or path.lower().endswith(".txt"))
@@ -170,27 +176,31 @@ def _source(
     root: Path, base: Path, split: str | None, splits: Mapping[str, Source]
 ) -> "TextSource":
     layout = _layout(base) or ("files" if any(e.is_dir() for e in _entries(base)) else "lines")
+    entries = _entries(base)
+    are_labelled = sum(e.is_dir() and e.name.lower() not in UNLABELLED_FOLDERS for e in entries) > 1
     parts: list[TextLines | TextFiles] = []
     outside = []
-    for entry in _entries(base):
+    for entry in entries:
         if layout == "lines" and entry.is_file() and _is_sample(entry.name):
             parts.append(TextLines(entry.path, readable(Path(entry.name).stem)))
         elif layout == "files" and entry.is_dir():
-            parts.append(TextFiles(entry.path, readable(entry.name)))
+            is_of_none = are_labelled and entry.name.lower() in UNLABELLED_FOLDERS
+            parts.append(TextFiles(entry.path, "" if is_of_none else readable(entry.name)))
         else:
             outside.append(readable(entry.path))
     if not parts:
         raise DataError(
             f"{base}: expected a .txt file a class, or a folder of text files a class, got none"
         )
-    classes = "1 class" if len(parts) == 1 else f"{len(parts)} classes"
+    names = tuple(sorted({part.class_name for part in parts} - {""}))
+    classes = "1 class" if len(names) == 1 else f"{len(names)} classes"
     how = "a line a sample" if layout == "lines" else "a file a sample"
     note = f", split {split}" if split else ""
     return TextSource(
         format="text",
         description=f"text folder {readable(root)} ({classes}, {how}{note})",
         parts=parts,
-        class_names=tuple(sorted({part.class_name for part in parts})),
+        class_names=names,
         split=split,
         splits=splits,
         outside=tuple(outside),
@@ -228,8 +238,8 @@ class Texts(ABC):
     class_name: str
 
     @abstractmethod
-    def texts(self, problems: dict[ProblemKind, Problem]) -> Iterator[tuple[str, bytes]]:
-        """Each text with its name; what cannot be read goes into the problems."""
+    def texts(self, notes: Notes) -> Iterator[tuple[str, bytes]]:
+        """Each text with its name; what cannot be read is noted."""
 
     @abstractmethod
     def read(self) -> Reading:
@@ -248,7 +258,7 @@ class TextLines(Texts):
     path: str
     class_name: str
 
-    def texts(self, problems: dict[ProblemKind, Problem]) -> Iterator[tuple[str, bytes]]:
+    def texts(self, notes: Notes) -> Iterator[tuple[str, bytes]]:
         """Each line that is not blank, by its number."""
         try:
             with open(self.path, "rb") as file:  # noqa: PTH123 - names may be no UTF-8
@@ -264,18 +274,18 @@ class TextLines(Texts):
                         yield str(number), text.rstrip(b"\r\n")
         except OSError as error:
             why = f"{readable(self.path)} ({error.strerror})"
-            problems["file-unreadable"] = Problem.of([why])
+            notes.add("file-unreadable", why)
 
     def read(self) -> Reading:
         """One sample a line that is not blank."""
-        problems: dict[ProblemKind, Problem] = {}
+        notes = Notes()
         numbers, is_utf8 = [], True
-        for number, text in self.texts(problems):
+        for number, text in self.texts(notes):
             numbers.append(number)
             is_utf8 = is_utf8 and (text.isascii() or _is_utf8(text))
         if not is_utf8:
-            problems["encoding-guessed"] = Problem.of([f"{readable(self.path)}: not UTF-8"])
-        return _reading(self.class_name, SampleIds.from_names(numbers, f"{self.path}:"), problems)
+            notes.add("encoding-guessed", f"{readable(self.path)}: not UTF-8")
+        return _reading(self.class_name, SampleIds.from_names(numbers, f"{self.path}:"), notes)
 
 
 @dataclass(frozen=True)
@@ -284,27 +294,27 @@ class TextFiles(Texts):
 
     Args:
         path: of the folder.
-        class_name: its name.
+        class_name: its name; "" where its samples are of no class.
     """
 
     path: str
     class_name: str
 
-    def texts(self, problems: dict[ProblemKind, Problem]) -> Iterator[tuple[str, bytes]]:
+    def texts(self, notes: Notes) -> Iterator[tuple[str, bytes]]:
         """The content of each file, by its path."""
-        for path in self._paths(problems):
+        for path in self._paths(notes):
             try:
                 yield path, Path(path).read_bytes()
             except OSError as error:
-                _note(problems, "file-unreadable", f"{readable(path)} ({error.strerror})")
+                notes.add("file-unreadable", f"{readable(path)} ({error.strerror})")
 
     def read(self) -> Reading:
         """One sample a file."""
-        problems: dict[ProblemKind, Problem] = {}
-        paths = self._paths(problems)
-        return _reading(self.class_name, SampleIds.from_names(paths), problems)
+        notes = Notes()
+        paths = self._paths(notes)
+        return _reading(self.class_name, SampleIds.from_names(paths), notes)
 
-    def _paths(self, problems: dict[ProblemKind, Problem]) -> list[str]:
+    def _paths(self, notes: Notes) -> list[str]:
         """Paths of the samples; pictures and other files that are no text are noted."""
         paths: list[str] = []
         waiting = [self.path]
@@ -313,7 +323,7 @@ class TextFiles(Texts):
             try:
                 entries = _entries(folder)
             except OSError as error:
-                _note(problems, "folder-unreadable", f"{readable(folder)} ({error.strerror})")
+                notes.add("folder-unreadable", f"{readable(folder)} ({error.strerror})")
                 continue
             for entry in entries:
                 if entry.is_dir():
@@ -322,25 +332,20 @@ class TextFiles(Texts):
                 elif entry.is_file() and _is_sample(entry.name):
                     paths.append(entry.path)
                 else:
-                    _note(problems, "file-not-picture", readable(entry.path))
+                    notes.add("file-not-picture", readable(entry.path))
         return sorted(paths)
 
 
-def _reading(class_name: str, ids: SampleIds, problems: dict[ProblemKind, Problem]) -> Reading:
+def _reading(class_name: str, ids: SampleIds, notes: Notes) -> Reading:
     if not len(ids):
-        return Reading(labels=None, problems=problems)
+        return Reading(labels=None, problems=notes.problems())
     labels = Labels(
-        class_ids=np.zeros(len(ids), np.int32),
-        class_names=(class_name,),
+        class_ids=np.full(len(ids), 0 if class_name else UNLABELLED, np.int32),
+        class_names=(class_name,) if class_name else (),
         sample_ids=ids,
         media="rows",
     )
-    return Reading(labels=labels, problems=problems)
-
-
-def _note(problems: dict[ProblemKind, Problem], kind: ProblemKind, example: str) -> None:
-    problem = Problem(count=1, examples=(example,))
-    problems[kind] = problems[kind] + problem if kind in problems else problem
+    return Reading(labels=labels, problems=notes.problems())
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -360,11 +365,11 @@ class _TextCheckShard:
 
     def count(self) -> Counts:
         """Where each text was seen."""
-        problems: dict[ProblemKind, Problem] = {}  # counting has told them
+        notes = Notes()  # counting has told them
         sightings: dict[str, tuple[Sighting, ...]] = {}
         n_checked = 0
         seen: dict[bytes, list[str]] = {}
-        for name, text in self.part.texts(problems):
+        for name, text in self.part.texts(notes):
             n_checked += 1
             seen.setdefault(hashlib.blake2b(text, digest_size=16).digest(), []).append(name)
         for digest, names in seen.items():

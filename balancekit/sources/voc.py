@@ -1,10 +1,11 @@
 """Pascal VOC annotations: an XML file a picture, with lists of splits or without."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import DataError
 from balancekit.sources.annotated_pictures import (
     Notes,
     has_suffix,
@@ -29,6 +30,10 @@ MAX_YEARS = 20
 ANNOTATION_FOLDERS = ("Annotations", "annotations", "Annotation", "xmls")
 PICTURE_FOLDERS = ("JPEGImages", "images", "Images", "imgs", "JPEGs")
 LISTS = ("train", "val", "trainval", "test")
+HEAD_BYTES = 2048
+NAME = re.compile(rb"<name>\s*([^<>/\\]+?)\s*</name>")
+ROOT = re.compile(rb"<annotation[\s>]")
+"""The root element of a file; that of CVAT's own XML is called `annotations`."""
 
 
 def recognise(path: Path) -> str | None:
@@ -37,12 +42,28 @@ def recognise(path: Path) -> str | None:
         for folder in _annotation_folders(path) if path.is_dir() else ():
             for name in _xmls(folder)[:N_LOOKED_AT]:
                 with (folder / name).open("rb") as file:
-                    if b"<annotation" in file.read(2048).replace(b"\0", b""):
-                        found = readable((folder / name).relative_to(path))
-                        return f"it holds XML files of annotations, such as {found}"
+                    head = file.read(HEAD_BYTES).replace(b"\0", b"")
+                if ROOT.search(head) and not (folder != path and _names_a_class_folder(head, path)):
+                    found = readable((folder / name).relative_to(path))
+                    return f"it holds XML files of annotations, such as {found}"
     except (OSError, ValueError):
         return None
     return None
+
+
+def _names_a_class_folder(head: bytes, root: Path) -> bool:
+    """Whether a file names an object after a folder of pictures, as ImageNet's do.
+
+    Then the folders tell the classes, and the files outline what is in some of the pictures.
+    """
+    folders = list_folder(root)[0]
+    splits = split_folders(folders)
+    return any(
+        any(map(has_suffix, list_folder(root / split / name)[1]))
+        for name in map(os.fsdecode, dict.fromkeys(NAME.findall(head)))
+        if stays_inside(name)
+        for split in ("", *splits)
+    )
 
 
 def open_voc(path: Path, options: ReadOptions) -> Source:
@@ -50,10 +71,7 @@ def open_voc(path: Path, options: ReadOptions) -> Source:
 
     Raises:
         DataError: no XML file is there, or not the split wanted.
-        OptionError: a label is named, which these data do not have.
     """
-    if options.label is not None:
-        raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
     notes = Notes()
     by_split = _samples_by_split(path, notes) if path.is_dir() else {}
     if not by_split:
@@ -143,8 +161,10 @@ def _picture_folders(annotations: Path) -> Iterator[str]:
     """Folders where the pictures of a folder of annotations may lie."""
     above = annotations.parent
     if annotations.name in ANNOTATION_FOLDERS:
-        beside = list_folder(above)[0]
-        yield from (os.fspath(above / name) for name in PICTURE_FOLDERS if name in beside)
+        places = (above, above.parent) if above.name in ANNOTATION_FOLDERS else (above,)
+        for place in places:
+            beside = list_folder(place)[0]
+            yield from (os.fspath(place / name) for name in PICTURE_FOLDERS if name in beside)
     for name in list_folder(annotations)[0]:
         if name in PICTURE_FOLDERS:
             yield os.fspath(annotations / name)

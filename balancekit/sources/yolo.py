@@ -1,10 +1,10 @@
 """YOLO annotations: a text file a picture, with or without a data.yaml."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import DataError
 from balancekit.labels import Task
 from balancekit.sources.annotated_pictures import (
     Notes,
@@ -53,10 +53,7 @@ def open_yolo(path: Path, options: ReadOptions) -> Source:
 
     Raises:
         DataError: no annotated picture is there, or not the split or key points wanted.
-        OptionError: a label is named, which these data do not have.
     """
-    if options.label is not None:
-        raise OptionError(f"label: expected only with a table, got {options.label!r} with {path}")
     file = _settings_in(path, list_folder(path)[1]) if path.is_dir() else path
     settings = settings_of_folder(path) if file is None else settings_of_file(file)
     if not settings.places:
@@ -70,12 +67,7 @@ def open_yolo(path: Path, options: ReadOptions) -> Source:
             "Leave out --task keypoints."
         )
     taken = _taken_split(path, settings, options.split)
-    others = {
-        name: _source_of(path, settings, name, options.task)
-        for name in settings.places
-        if name != taken
-    }
-    source = _source_of(path, settings, taken, options.task, others)
+    source = _source_of(path, settings, taken, options.task, beside=True)
     if not any(isinstance(part, YoloFiles) for part in source.parts):
         where = ", ".join(place.path for place in settings.places[taken])
         raise DataError(f"{where}: expected pictures or text files of annotations, got none")
@@ -142,9 +134,10 @@ def _source_of(
     settings: Settings,
     split: str,
     task: Task | None,
-    others: Mapping[str, Source] | None = None,
+    *,
+    beside: bool = False,
 ) -> PartsSource:
-    """One split of a data set."""
+    """One split of a data set; the others beside it are listed when they are asked for."""
     notes = Notes()
     pictures = [one for place in settings.places[split] for one in annotated_pictures(place, notes)]
     names = settings.class_names
@@ -157,6 +150,7 @@ def _source_of(
     kept: Task = task if task in ("keypoints", "segmentation") else "detection"
     root = os.fspath(path if path.is_dir() else path.parent)
     parts: list[Part] = [YoloFiles(chunk, names, settings.skeleton, kept, root) for chunk in chunks]
+    others = [name for name in settings.places if name != split] if beside else []
     told = [f"split {split}"] if split else []
     if others:
         told.append(f"other splits: {', '.join(others)}")
@@ -170,5 +164,5 @@ def _source_of(
         if is_point and settings.skeleton
         else names,
         split=split or None,
-        splits=others or {},
+        splits=lambda: {name: _source_of(path, settings, name, task) for name in others},
     )

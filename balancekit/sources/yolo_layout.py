@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from balancekit.sources.annotated_pictures import (
@@ -23,6 +24,7 @@ __all__ = [
     "is_no_annotation",
     "places_of_folder",
     "real_folder",
+    "spellings",
 ]
 
 NAME_FILES = ("classes.txt", "obj.names", "_darknet.labels", "predefined_classes.txt")
@@ -73,6 +75,15 @@ def real_folder(path: str) -> str:
         if os.path.isdir(found):  # noqa: PTH112
             return found
     return path
+
+
+def spellings(path: str) -> tuple[str, ...]:
+    """A path as it is written; and without `data/`, which CVAT calls the folder of its export.
+
+    >>> spellings("data/train.txt"), spellings("train.txt")
+    (('data/train.txt', 'train.txt'), ('train.txt',))
+    """
+    return (path, path.removeprefix("data/")) if path.startswith("data/") else (path,)
 
 
 def annotations_folder(folder: str) -> str:
@@ -191,8 +202,8 @@ def _inside(name: str, roots: Sequence[str], known: dict[str, set[str]]) -> str 
     if "\0" in name:
         return None
     likely = None
-    for root in roots:
-        path = os.path.normpath(os.path.join(root, name))  # noqa: PTH118
+    for root, spelling in product(roots, spellings(name)):
+        path = os.path.normpath(os.path.join(root, spelling))  # noqa: PTH118
         if not any(path.startswith(f"{one.rstrip('/')}/") for one in roots):
             continue
         likely = likely or path

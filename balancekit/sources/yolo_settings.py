@@ -21,6 +21,7 @@ from balancekit.sources.yolo_layout import (
     annotations_folder,
     places_of_folder,
     real_folder,
+    spellings,
 )
 from balancekit.sources.yolo_lines import MAX_CLASS_ID, Skeleton
 
@@ -132,7 +133,7 @@ def _likely_places(entry: str, roots: Sequence[Path]) -> Iterator[str]:
         if inner.startswith("../"):
             yield os.path.normpath(root / inner.removeprefix("../"))
         # Not made real: beside a link to pictures lie the annotations.
-        yield os.path.normpath(root / inner)
+        yield from (os.path.normpath(root / spelling) for spelling in spellings(inner))
 
 
 def _class_names(
@@ -145,7 +146,7 @@ def _class_names(
     """
     names = content.get("names")
     if isinstance(names, str) and names:
-        lists = [root / names for root in roots if "\0" not in names]
+        lists = [root / one for root in roots for one in spellings(names) if "\0" not in names]
         return next((found for one in lists if (found := _names_of_list(one))), None)
     if isinstance(names, dict):
         names = _by_id(names, path)

@@ -113,6 +113,8 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             measure of quality (second); `analysis/quality.py` says what the bins are.
         sightings: where each content was seen, by the name of a fingerprint of it: one
             sighting a sample, its class names joined by ", " where it carries several.
+        seen_once: samples whose content no other has, by class names as sightings have them,
+            where there are too many samples for a sighting each.
     """
 
     samples_per_class: dict[str, int] = {}
@@ -132,6 +134,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     problems: dict[ProblemKind, Problem] = {}
     quality: dict[str, dict[str, dict[int, int]]] = {}
     sightings: dict[str, tuple[Sighting, ...]] = {}
+    seen_once: dict[str, int] = {}
 
     def __add__(self, other: "Counts") -> "Counts":
         """The count of both shards together."""
@@ -153,6 +156,7 @@ class Counts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             problems=_merge(self.problems, other.problems),
             quality=_merge(self.quality, other.quality),
             sightings=_merge(self.sightings, other.sightings),
+            seen_once=_merge(self.seen_once, other.seen_once),
         )
 
     @property

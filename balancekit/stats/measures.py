@@ -23,6 +23,14 @@ __all__ = [
 ]
 
 
+SHIFT_CHANCE = 0.01
+"""The p-value under which a shift is told: rarer than usual, as every split is looked at."""
+
+LEAST_SHIFT = 0.002
+"""Bits beyond chance from which on a shift matters: two classes at 50 and 55 %. In large splits
+chance explains next to nothing."""
+
+
 class _Measures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
 
@@ -179,6 +187,13 @@ class SplitStats(_Measures, frozen=True, kw_only=True):
     extra_classes: tuple[str, ...] = ()
     n_leaks: int | None = None
     n_near_leaks: int | None = None
+
+    def is_shifted(self) -> bool:
+        """Whether the classes differ more than chance explains, and by enough to matter."""
+        shift, chance, p_value = self.jensen_shannon, self.jensen_shannon_null, self.p_value
+        if shift is None or chance is None or p_value is None:
+            return False
+        return p_value < SHIFT_CHANCE and shift > chance + LEAST_SHIFT
 
 
 class DuplicateGroup(_Measures, frozen=True, kw_only=True):

@@ -4,7 +4,6 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from statistics import NormalDist
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
@@ -93,7 +92,11 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return np.array(self.class_counts, np.int64)
 
     def to_frame(self) -> "pd.DataFrame":
-        """One row a class, rarest last: name, count, share, and the columns of `per_class`."""
+        """One row a class, rarest last: name, count, share, and the columns of `per_class`.
+
+        The share is that of all counts; of labels, of which a sample may carry several, it is
+        not the share of the samples.
+        """
         import pandas as pd
 
         counts = self.counts_array()
@@ -158,6 +161,8 @@ def wilson_interval(
     """
     hits = np.asarray(successes, np.float64)
     total = np.asarray(trials, np.float64)
+    from statistics import NormalDist
+
     z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2
     safe = np.maximum(total, 1e-300)
     centre = (hits + z2 / 2) / (safe + z2)

@@ -65,6 +65,14 @@ def test_an_empty_analysis_has_no_shift():
     assert (drift.jensen_shannon, drift.p_value, drift.added) == (None, None, ("a",))
 
 
+def test_the_order_of_classes_is_no_change():
+    one = Labels(class_ids=np.repeat([0, 1], [5, 3]), class_names=("a", "b"))
+    other = Labels(class_ids=np.repeat([1, 0], [5, 3]), class_names=("b", "a"))
+    before, after = analyze(one), analyze(other)
+    assert before.class_names != after.class_names
+    assert compare_stats(before, after).verdict == "unchanged"
+
+
 def test_analyses_of_two_tasks_are_refused():
     sets = analyze(Labels(class_ids=[0], class_names=("a",), offsets=[0, 1]))
     with pytest.raises(DataError, match=r"same task, got classification .* and multilabel"):

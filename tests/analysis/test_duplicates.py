@@ -1,5 +1,6 @@
 """Samples of the same content are found, and nearly the same ones, without comparing all."""
 
+import base64
 import itertools
 
 import hypothesis.strategies as st
@@ -8,10 +9,22 @@ import pytest
 from hypothesis import given, settings
 
 from balancekit.analysis import stats_from_counts
-from balancekit.analysis.near_contents import near_groups, near_pairs
+from balancekit.analysis.near_contents import alike, near_groups, near_pairs
 from balancekit.stats import Counts, Sighting
 
 PRINT = 0x0F0F_3355_1234_5678
+CELLS = np.random.default_rng(7).integers(0, 16, 144).astype(np.uint8)
+
+
+def print_name(number, cells=CELLS):
+    """The name of a picture's print: of its hash, and of the levels of its cells."""
+    return f"near:{number:016x}:{base64.b64encode(cells[::2] << 4 | cells[1::2]).decode()}"
+
+
+def grouped(prints, cells=None):
+    """Groups among prints of a sample each, by default all of the same cells."""
+    same = np.tile(CELLS, (len(prints), 1))
+    return near_groups(prints, same if cells is None else cells, np.ones(len(prints), np.int64))
 
 
 def counts_of(split, *seen):
@@ -19,7 +32,7 @@ def counts_of(split, *seen):
     sightings, classes = {}, {}
     for sample, name, content, number in seen:
         sighting = Sighting(split, name, sample)
-        keys = [f"exact:{content}"] + ([] if number is None else [f"near:{number:016x}"])
+        keys = [f"exact:{content}"] + ([] if number is None else [print_name(number)])
         for key in keys:
             sightings[key] = tuple(sorted((*sightings.get(key, ()), sighting)))
         for part in name.split(", "):
@@ -148,7 +161,7 @@ def test_of_many_samples_those_of_all_splits_and_classes_are_shown():
 
 @given(
     numbers=st.sets(st.integers(0, 2**64 - 1), max_size=30),
-    flips=st.lists(st.tuples(st.integers(0, 29), st.sets(st.integers(0, 63), max_size=6))),
+    flips=st.lists(st.tuples(st.integers(0, 29), st.sets(st.integers(0, 63), max_size=8))),
 )
 @settings(deadline=None)
 def test_near_pairs_are_those_of_comparing_all(numbers, flips):
@@ -160,19 +173,19 @@ def test_near_pairs_are_those_of_comparing_all(numbers, flips):
     expected = {
         (i, j)
         for (i, one), (j, other) in itertools.combinations(enumerate(given_numbers), 2)
-        if (one ^ other).bit_count() <= 4
-        and all(4 < number.bit_count() < 60 for number in (one, other))
+        if (one ^ other).bit_count() <= 6
+        and all(6 < number.bit_count() < 58 for number in (one, other))
     }
     found = near_pairs(np.array(given_numbers, np.uint64))
     assert {tuple(pair) for pair in found.tolist()} == expected
 
 
-def test_pictures_within_four_bits_are_near_and_flat_ones_never():
+def test_pictures_within_six_bits_are_near_and_flat_ones_never():
     stats = stats_of(
         [
             ("1", "a", "x", PRINT),
-            ("2", "a", "y", PRINT ^ 0b1111),
-            ("3", "b", "z", PRINT ^ 0b1_1111 << 20),
+            ("2", "a", "y", PRINT ^ 0b11_1111),
+            ("3", "b", "z", PRINT ^ 0b111_1111 << 20),
             ("4", "a", "u", 0),
             ("5", "a", "v", 0b111),
             ("6", "a", "w", 2**64 - 1),
@@ -198,34 +211,52 @@ def test_the_same_print_of_other_bytes_is_near_and_of_the_same_bytes_exact():
 def test_a_chain_of_small_steps_is_no_group():
     chain = [PRINT]
     for step in range(6):
-        chain.append(chain[-1] ^ 0b1111 << 4 * step)
-    prints = np.array(sorted(chain), np.uint64)
-    groups = near_groups(prints, np.ones(len(prints), np.int64))
-    assert max(map(len, groups)) == 3  # one, and what is within four bits of it
+        chain.append(chain[-1] ^ 0b11_1111 << 6 * step)
+    assert max(map(len, grouped(np.array(sorted(chain), np.uint64)))) == 3  # one, and both beside
 
 
-def test_pictures_of_one_rig_are_not_near_for_looking_alike():
-    # All within some bits of one print, as pictures of one light and one place are.
+def test_pictures_of_one_light_are_near_only_where_their_cells_are():
+    # All hashes within some bits of one, as those of pictures of one rig and one light are.
     rng = np.random.default_rng(0)
-    flips = rng.random((3000, 64)) < 0.12
-    prints = np.unique(np.uint64(PRINT) ^ np.packbits(flips, axis=1).view(np.uint64)[:, 0])
-    assert len(near_pairs(prints)) > 100
-    assert near_groups(prints, np.ones(len(prints), np.int64)) == []
-    # The same with copies of far pictures among them: these are found all the same.
-    far = rng.integers(2**62, 2**63, 20, dtype=np.uint64)
-    everything = np.unique(np.concatenate([prints, far, far ^ np.uint64(0b11)]))
-    found = near_groups(everything, np.ones(len(everything), np.int64))
-    assert {int(everything[group[0]]) & ~0b11 for group in found} == {int(n) & ~0b11 for n in far}
-    assert all(len(group) == 2 for group in found)
+    flips = np.packbits(rng.random((300, 64)) < 0.02, axis=1).view(np.uint64)[:, 0]
+    prints = np.unique(np.uint64(PRINT) ^ flips)
+    assert len(near_pairs(prints)) > 10_000
+    unlike = rng.integers(0, 16, (len(prints), 144)).astype(np.uint8)
+    unlike[40] = unlike[60]  # but for the picture that was taken twice
+    assert grouped(prints, unlike) == [[40, 60]]
+
+
+LIT = {
+    "brighter, and of less contrast": (lambda x: 0.8 * x + 1.5, True),
+    "with another detail": (lambda x: np.where(np.arange(144) < 12, 15 - x, x), False),
+    "the negative": (lambda x: 15 - x, False),
+    "flat": (lambda x: 0 * x + 7, False),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), LIT.values(), ids=LIT.keys())
+def test_cells_are_alike_in_another_light_and_not_in_other_things(change, expected):
+    cells = np.stack([CELLS, np.rint(change(CELLS.astype(float))).astype(np.uint8)])
+    assert alike(cells, np.array([[0, 1]])).tolist() == [expected]
+
+
+def test_the_same_hash_of_other_cells_is_no_likeness():
+    other = np.random.default_rng(8).integers(0, 16, 144).astype(np.uint8)
+    sightings = {
+        print_name(PRINT): (Sighting("", "a", "1"),),
+        print_name(PRINT, other): (Sighting("", "a", "2"),),
+        print_name(PRINT ^ 1, other): (Sighting("", "a", "3"),),
+    }
+    counts = Counts(samples_per_class={"a": 3}, n_samples=3, sightings=sightings)
+    (group,) = stats_from_counts(counts, "a test", ("a",)).duplicates.groups
+    assert [s.sample for s in group.sightings] == ["2", "3"]
 
 
 def test_frames_of_a_film_are_near_though_each_goes_over_into_the_next():
     frames = [PRINT]
     for step in range(40):
         frames.append(frames[-1] ^ 1 << step)
-    prints = np.array(sorted(frames), np.uint64)
-    groups = near_groups(prints, np.ones(len(prints), np.int64))
-    assert sum(map(len, groups)) > 30
+    assert sum(map(len, grouped(np.array(sorted(frames), np.uint64)))) > 30
 
 
 def test_near_leaks_are_told_apart_from_leaks():
@@ -236,7 +267,7 @@ def test_near_leaks_are_told_apart_from_leaks():
     (split,) = stats.splits
     assert (split.n_leaks, split.n_near_leaks) == (1, 1)
     issue = issue_of(stats, "BK409")
-    assert (issue.severity, issue.count, issue.examples) == ("warning", 1, ("9 (val) = 1 (train)",))
+    assert (issue.severity, issue.count, issue.examples) == ("warning", 1, ("9 (val) ≈ 1 (train)",))
     assert stats.duplicates.n_near == 0  # within the measured split there is none
 
 

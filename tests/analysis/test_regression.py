@@ -114,7 +114,7 @@ def test_rare_values_are_one_issue():
     issue = issue_of(stats, "BK109")
     assert (issue.severity, issue.count) == ("warning", 4)
     assert issue.examples == ("24 (1)", "21 (5)")
-    assert "2 of 5 bins hold none" in issue.what_to_do
+    assert "Empty bins: 2 of 5." in issue.what_to_do
     assert {i.code for i in stats.issues} == {"BK109"}
 
 

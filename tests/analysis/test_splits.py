@@ -5,7 +5,7 @@ import pytest
 
 from balancekit import Labels
 from balancekit.analysis import stats_from_counts
-from balancekit.stats import Counts
+from balancekit.stats import Counts, SplitStats
 
 
 def counts_of(by_class, **fields):
@@ -69,8 +69,8 @@ def test_classes_of_one_side_are_told_with_the_largest_first():
 def test_a_class_of_few_held_out_samples_is_told_with_its_interval():
     issue = issues_of(stats_of({"a": 5000, "emu": 70}, val={"a": 500, "emu": 7}))["BK408"]
     assert (issue.severity, issue.count) == ("warning", 1)
-    assert issue.examples == ("emu: 7 held-out samples, recall known to ± 0.26",)
-    assert "a recall of 80 %, measured on 7, is known only to ± 0.26" in issue.what_to_do
+    assert issue.examples == ("emu: 7 held-out samples, recall known to ± 26 points",)
+    assert "a recall of 80 %, measured on 7, is known only to ± 26 points" in issue.what_to_do
 
 
 @pytest.mark.parametrize(("n", "told"), [(24, True), (25, False)])
@@ -134,3 +134,39 @@ def test_targets_are_compared_over_common_bins_and_no_bin_is_missing():
     codes = set(issues_of(stats))
     assert codes & {"BK102", "BK103", "BK104", "BK402", "BK403", "BK408"} == set()
     assert "BK401" in codes
+
+
+def test_a_shift_of_very_many_classes_is_told_too():
+    names = tuple(f"class {i:05}" for i in range(30_000))
+    train = Counts(samples_per_class=dict.fromkeys(names, 2), n_samples=60_000)
+    half = {name: 4 * (i % 2) for i, name in enumerate(names)}
+    val = Counts(samples_per_class=half, n_samples=60_000)
+    stats = stats_from_counts(train, "a test", names, other_splits={"val": val})
+    assert stats.splits[0].is_shifted()
+    assert [issue.count for issue in stats.issues if issue.code == "BK401"] == [1]
+
+
+SHIFTS = {
+    "more than chance": ((0.05, 0.01, 0.001), True),
+    "within chance": ((0.009, 0.01, 0.2), False),
+    "clear, and too little to matter": ((0.0015, 0.0005, 0.001), False),
+    "once in fifty": ((0.05, 0.01, 0.02), False),
+    "not known": ((None, None, None), False),
+}
+
+
+@pytest.mark.parametrize(("known", "expected"), SHIFTS.values(), ids=SHIFTS.keys())
+def test_a_split_is_shifted_if_it_is_clear_and_matters(known, expected):
+    shift, chance, p_value = known
+    split = SplitStats(
+        name="val",
+        n_samples=9,
+        n_unlabelled=0,
+        class_counts=(9,),
+        jensen_shannon=shift,
+        jensen_shannon_null=chance,
+        psi=None,
+        psi_null=None,
+        p_value=p_value,
+    )
+    assert split.is_shifted() is expected

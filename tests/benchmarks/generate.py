@@ -34,17 +34,17 @@ def made_once(path: Path, make: Callable[[Path], None]) -> Path:
     return path
 
 
-def image_tree(folder: Path, n_files: int) -> Path:
-    """`folder/CLASS/N.jpg`: 100 classes, of empty files, as nobody looks into them."""
+def image_tree(folder: Path, n_files: int, n_classes: int) -> Path:
+    """`folder/CLASS/N.jpg`, long-tailed: empty files, as nobody looks into them."""
 
     def make(root: Path) -> None:
-        shares = 0.95 ** np.arange(100)
+        shares = np.arange(1, min(n_classes, max(2, n_files // 10)) + 1) ** -0.75
         sizes = np.maximum(1, n_files * shares / shares.sum()).astype(int)
-        sizes[0] += n_files - sizes.sum()
+        sizes[0] += max(0, n_files - sizes.sum())
         for i, size in enumerate(sizes.tolist()):
-            (root / f"class {i:02}").mkdir(parents=True)
+            (root / f"class {i:04}").mkdir(parents=True)
             for number in range(size):
-                os.close(os.open(root / f"class {i:02}" / f"{number:07}.jpg", os.O_CREAT))
+                os.close(os.open(root / f"class {i:04}" / f"{number:07}.jpg", os.O_CREAT))
 
     return made_once(folder, make)
 

@@ -10,6 +10,7 @@ RUN = Path(__file__).with_name("run.py")
 NAMES = (
     "help",
     "tree",
+    "tree-long-tail",
     "parquet",
     "parquet-work",
     "parquet-memory",

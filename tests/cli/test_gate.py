@@ -168,6 +168,17 @@ def test_measure_that_was_not_looked_for_is_unknown_and_says_when_it_is_known(na
     assert when_known(name) != when_known("ir")
 
 
+def test_evenness_of_one_class_is_unknown_and_says_why():
+    one = values_of(analyze(Labels.from_names(["a"] * 30)))
+    assert (one["entropy"], one["ir"]) == (None, 1.0)
+    assert when_known("entropy") == "with two classes or more"
+
+
+def test_recall_is_judged_only_where_samples_are_held_out(values):
+    assert values["BK408"] is None
+    assert when_known("BK408") == "with a split for validation or test"
+
+
 def test_every_measure_and_code_can_be_named(values):
     assert set(values) == set(measure_names()) == {*MEASURES, *ISSUE_KINDS}
 

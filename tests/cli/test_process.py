@@ -100,6 +100,28 @@ def test_interrupted_run_leaves_with_130_and_nothing_written(tmp_path):
     assert not (tmp_path / "x.json").exists()
 
 
+def test_interrupted_page_leaves_the_earlier_one_and_nothing_else(table, tmp_path):
+    script = (
+        "import sys, time; from balancekit.report import analysis_page\n"
+        "from balancekit.cli import main\n"
+        "def wait(*_, **__): print('begun', flush=True); time.sleep(60)\n"
+        "analysis_page.render_analysis = wait\n"
+        f"main(['analyze', {str(table)!r}, '--html=x.html'])"
+    )
+    (tmp_path / "x.html").write_text("earlier")
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert child.stdout.readline() == b"begun\n"
+        child.send_signal(signal.SIGINT)
+        assert child.stderr.read() == b"balancekit: interrupted\n"
+    assert child.returncode == 130
+    assert [file.read_text() for file in tmp_path.glob("*.html")] == ["earlier"]
+
+
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     """Two classes of large pictures, which take minutes to decode."""

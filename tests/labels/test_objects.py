@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, Dataset, IterableDataset, Subset, TensorDataset
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    Subset,
+    TensorDataset,
+)
 
 from balancekit.errors import DataError
 from balancekit.labels import UNLABELLED, Labels, labels_of
@@ -447,3 +454,30 @@ def test_a_column_name_that_is_there_twice_is_refused():
     frame = pd.DataFrame([[1, 2], [3, 4]], columns=["a", "a"])
     with pytest.raises(DataError, match="expected one label column 'a'"):
         labels_of(frame, "a")
+
+
+def test_a_loader_of_batches_is_refused_with_the_way_to_its_data():
+    loader = DataLoader(TensorDataset(torch.zeros(3, 2), torch.tensor([0, 1, 1])))
+    with pytest.raises(DataError, match=r"DataLoader: expected a data set, .* loader\.dataset"):
+        labels_of(loader)
+    assert labels_of(loader.dataset).class_counts().tolist() == [1, 2]
+
+
+def test_an_attribute_that_fails_is_as_good_as_none():
+    class Failing:
+        labels = (0, 1, 1)
+
+        @property
+        def targets(self):
+            raise RuntimeError("not downloaded")
+
+        def __len__(self):
+            return 3
+
+    assert labels_of(Failing()).class_counts().tolist() == [1, 2]
+
+
+def test_records_of_an_array_are_no_labels():
+    records = np.array([(1, 2), (3, 4)], dtype=[("a", "i4"), ("b", "i4")])
+    with pytest.raises(DataError, match="expected one class a sample, got a list of tuple"):
+        labels_of(records)

@@ -224,3 +224,71 @@ def test_a_stream_is_read_to_its_end_with_a_warning():
     with pytest.warns(BalancekitWarning, match="so 3 samples were loaded"):
         labels = read(data)
     assert labels.class_ids.tolist() == [1, 0, 1]
+
+
+# --- polars itself --------------------------------------------------------------------------------
+
+
+def polars_cases(pl):
+    enum = pl.Enum(["c", "b", "a"])
+    frame = pl.DataFrame({"x": [1, 2], "a": [True, False], "b": [1, 1]})
+    return [
+        (pl.Series(["a", "b", None]), None, "classification", {"a": 1, "b": 1}),
+        (pl.Series([0, 2, 2]), None, "classification", {"0": 1, "1": 0, "2": 2}),
+        (pl.Series([True, None, False]), None, "classification", {"False": 1, "True": 1}),
+        (pl.Series(["a", "b"], dtype=pl.Categorical), None, "classification", {"a": 1, "b": 1}),
+        (pl.Series(["a", None], dtype=enum), None, "classification", {"c": 0, "b": 0, "a": 1}),
+        (pl.Series([["a", "b"], ["a"], None]), None, "multilabel", {"a": 2, "b": 1}),
+        (frame, ("a", "b"), "multilabel", {"a": 1, "b": 2}),
+        (frame, "x", "classification", {"0": 0, "1": 1, "2": 1}),
+    ]
+
+
+@pytest.mark.parametrize("place", range(8))
+def test_tables_of_polars_itself_are_read(place):
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    data, label, task, by_class = polars_cases(pl)[place]
+    labels = labels_of(data, label)
+    assert (labels.task, counted(labels), labels.n_samples) == (task, by_class, len(data))
+
+
+def test_a_plan_of_polars_is_refused():
+    pl = pytest.importorskip("polars", reason="polars is not installed")
+    with pytest.raises(DataError, match=r"got the plan of one\. Give data\.collect\(\)"):
+        labels_of(pl.LazyFrame({"label": ["a"]}))
+
+
+# --- lists in a column ----------------------------------------------------------------------------
+
+LISTS = {
+    "of names": ([["a", "b"], ["a"], []], "multilabel", {"a": 2, "b": 1}),
+    "of names, and one alone": ([["a", "b"], "a", None], "multilabel", {"a": 2, "b": 1}),
+    "of 0 and 1": ([[0, 1, 1], [0, 0, 0]], "multilabel", {"0": 0, "1": 1, "2": 1}),
+    "arrays of 0 and 1": ([np.array([0, 1]), np.array([1, 0])], "classification", {"0": 1, "1": 1}),
+    "sets": ([{"b", "a"}, {"b"}], "multilabel", {"a": 1, "b": 2}),
+}
+
+
+@pytest.mark.parametrize(("cells", "task", "by_class"), LISTS.values(), ids=LISTS.keys())
+def test_lists_in_a_series_are_several_classes(cells, task, by_class):
+    labels = labels_of(pd.Series(cells, dtype=object))
+    assert (labels.task, counted(labels), labels.n_samples) == (task, by_class, len(cells))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [pd.Series([[0.5, 1.5], [0.2, 0.3]]), datasets.Dataset.from_dict({"label": [[0.5], [1, 2.0]]})],
+    ids=["pandas", "datasets"],
+)
+def test_lists_of_numbers_that_are_not_whole_are_refused(data):
+    with pytest.raises(DataError, match="expected classes in lists, got numbers that are not"):
+        labels_of(data)
+
+
+def test_a_stream_keeps_the_names_of_its_classes():
+    names = datasets.ClassLabel(names=["n", "p"])
+    features = datasets.Features({"x": datasets.Value("string"), "label": names})
+    whole = datasets.Dataset.from_dict({"x": list("abc"), "label": [1, -1, 1]}, features=features)
+    with pytest.warns(BalancekitWarning, match="3 samples were loaded"):
+        labels = read(whole.to_iterable_dataset())
+    assert (labels.class_names, labels.class_ids.tolist()) == (("n", "p"), [1, UNLABELLED, 1])

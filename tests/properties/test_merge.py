@@ -87,6 +87,7 @@ class Piece:
             found += Counts(
                 quality={note.class_name: {note.measure: {note.bin: 1}}},
                 sightings={note.content: (Sighting(note.split, note.class_name, note.name),)},
+                seen_once={note.class_name: note.bin % 2},
             )
         return Counts.from_labels(self.labels.take(list(self.samples))) + found
 

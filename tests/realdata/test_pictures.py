@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -171,3 +172,48 @@ def test_an_eighth_of_a_jpeg_tells_the_same_as_all_of_it(data_root, tmp_path, sp
         found.append(((picture_problem(str(spoilt), "decode") is not None), whole))
     assert len(found) == 25
     assert [quick for quick, _ in found] == [whole for _, whole in found]
+
+
+# --- nearly the same ----------------------------------------------------------------------------
+
+COPIES = {
+    "stored anew": lambda picture: picture,
+    "a third of the size": lambda picture: picture.resize(
+        (picture.width // 3, picture.height // 3)
+    ),
+    "another aspect": lambda picture: picture.resize((224, 224)),
+    "brighter": lambda picture: picture.point(lambda level: round(level * 1.1 + 8)),
+    "cropped": lambda picture: picture.crop((4, 4, picture.width - 4, picture.height - 4)),
+}
+
+
+@pytest.mark.parametrize("change", COPIES.values(), ids=COPIES.keys())
+def test_changed_copies_are_found_in_another_split_and_nothing_else(data_root, tmp_path, change):
+    pictures = sorted((data_root / "coco128_train/images/train2017").glob("*.jpg"))[:60]
+    for number, path in enumerate(pictures):
+        for split in ("train", "val"):
+            (tmp_path / split / f"class{number % 2}").mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, tmp_path / f"train/class{number % 2}/{number}.jpg")
+        with Image.open(path) as picture:
+            copy = change(picture.convert("RGB"))
+        copy.save(tmp_path / f"val/class{number % 2}/copy{number}.jpg", quality=80)
+    stats = analyze(tmp_path, duplicates=True)
+    (val,) = stats.splits
+    assert val.n_leaks == 0
+    assert val.n_near_leaks >= 57  # of 60
+    for group in stats.duplicates.groups:
+        numbers = {Path(s.sample).stem.removeprefix("copy") for s in group.sightings}
+        assert len(numbers) == 1, "a picture is near to its own copy alone"
+    assert stats.duplicates.n_near == 0
+
+
+def test_pictures_of_one_rig_are_near_mostly_where_they_show_one_tile(data_root):
+    # Six exposures of a tile have numbers close to each other, in a range of 350,000. By the
+    # hashes alone, one pair of seven is of one tile.
+    stats = analyze(data_root / "magnetic_tile", duplicates=True)
+    numbers = [
+        [int(Path(s.sample).stem.rpartition("_")[2]) for s in group.sightings]
+        for group in stats.duplicates.groups  # the largest, which are the worst
+    ]
+    of_one_tile = sum(abs(n - np.median(listed)) < 300 for listed in numbers for n in listed)
+    assert of_one_tile > 0.75 * sum(map(len, numbers))

@@ -13,10 +13,11 @@ from rich.console import Console
 from balancekit import Labels, analyze, preview, recommend
 from balancekit.report import show_comparison, show_exposure, show_plan, show_stats
 from balancekit.report.page import Pictures, render_page
+from balancekit.report.plan_words import comparison_verdict
 from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
 from balancekit.report.terminal.comparison import keys_of
 from balancekit.report.terminal.layout import Column, class_table
-from balancekit.report.words import comparison_verdict, headline_measures, verdict
+from balancekit.report.words import headline_measures, verdict
 
 HOSTILE = ("<script>alert(1)</script>", "[bold]b[/bold]", 'a"\x1b[31m\n&', "名" * 40)
 
@@ -37,6 +38,17 @@ VERDICTS = {
     "empty classes": ([0, 0], "No labelled sample: nothing to learn from.", "bad"),
     "one class": ([3], "One class only, class 0: nothing to tell apart.", "bad"),
     "one class filled": ([0, 3], "One class only, class 1: nothing to tell apart.", "bad"),
+    "equal, but for an empty one": (
+        [2, 2, 0],
+        "Mild imbalance: each of 2 classes has 2 samples; 1 class has none.",
+        "fair",
+    ),
+    "nearly equal, but for empty ones": (
+        [6, 5, 0, 0],
+        "Mild imbalance: class 0 has 1.2 times the samples of class 1 (6 to 5); 2 classes have "
+        "none.",
+        "fair",
+    ),
     "equal": ([2, 2], "Balanced: each of 2 classes has 2 samples.", "good"),
     "equal, of one": ([1, 1], "Balanced: each of 2 classes has 1 sample.", "good"),
     "nearly equal": ([6, 5], "Balanced: class 0 has 1.2 times", "good"),

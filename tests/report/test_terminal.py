@@ -5,6 +5,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from rich.cells import cell_len
@@ -13,7 +14,14 @@ from rich.console import Console
 from balancekit.analysis import measure_balance
 from balancekit.report import show_drift, show_stats
 from balancekit.report.terminal.layout import fitted
-from balancekit.report.words import LEFT_TO_RIGHT, bin_range, contents_text, densest_half, verdict
+from balancekit.report.words import (
+    LEFT_TO_RIGHT,
+    bin_range,
+    contents_text,
+    densest_half,
+    issue_examples,
+    verdict,
+)
 from balancekit.stats import (
     ClassChange,
     ClassPair,
@@ -354,6 +362,88 @@ def test_table_keeps_its_columns_whatever_the_name(name, width):
     assert len(ends) == 1, "the numbers stand below one another"
     assert max(map(cell_len, lines)) <= width
     assert not {"\x1b", "\x07", "\u202e", "\t"} & set(text)
+
+
+ONE_CLASS = {
+    "boxes": (
+        stats_of("detection", "instances", {"car": 9, "bus": 0}),
+        "One class, car, with 9 instances: to be told from the background.",
+        "fair",
+    ),
+    "pixels beside void ones": (
+        msgspec.structs.replace(
+            stats_of("segmentation", "pixels", {"road": 9}), n_void_pixels=3, n_unlabelled=0
+        ),
+        "One class, road, with 9 pixels: to be told from the background.",
+        "fair",
+    ),
+    "pixels alone": (
+        msgspec.structs.replace(stats_of("segmentation", "pixels", {"road": 9}), n_unlabelled=0),
+        "One class only, road: nothing to tell apart.",
+        "bad",
+    ),
+    "a label that some carry": (
+        msgspec.structs.replace(
+            stats_of("multilabel", "labels", {"smile": 40}), n_samples=100, n_unlabelled=60
+        ),
+        "One label, smile: 40 samples of 100 carry it.",
+        "fair",
+    ),
+}
+
+
+@pytest.mark.parametrize(("stats", "line", "tone"), ONE_CLASS.values(), ids=ONE_CLASS.keys())
+def test_one_class_can_be_told_from_what_lacks_it(stats, line, tone):
+    assert verdict(stats) == (line, tone)
+
+
+REPEATING = {
+    "nothing": ({}, (), "Duplicates: none found."),
+    "some": ({"n_exact": 1, "n_near": 2}, (), "1 sample repeats another, 2 samples nearly repeat"),
+    "near ones": ({"n_near": 1}, (), "Duplicates: 1 sample nearly repeats another."),
+    "conflicts": (
+        {"n_exact": 2, "n_conflicts": 1},
+        (),
+        "Duplicates: 2 samples repeat another; 1 content stands under different classes.",
+    ),
+    "leaks alone": (
+        {"groups": (DuplicateGroup(near=True, n_samples=2, sightings=(SAME[0],) * 2),)},
+        (0, 1),
+        "Duplicates: none within train; 1 sample of another split has a copy here, or nearly one.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("found", "leaks", "line"), REPEATING.values(), ids=REPEATING.keys())
+def test_what_repeats_is_told_without_what_does_not(found, leaks, line):
+    nothing = {"n_exact": 0, "n_near": 0, "n_conflicts": 0}
+    repeats = Duplicates(n_compared=9, share_per_class=(0.0, 0.0), **nothing | found)
+    splits = ()
+    if leaks:
+        (split, *_) = REPORTS["classification"].splits
+        splits = (
+            msgspec.structs.replace(split, name="val", n_leaks=leaks[0], n_near_leaks=leaks[1]),
+        )
+    stats = msgspec.structs.replace(
+        stats_of("classification", "samples", {"a": 5, "b": 4}),
+        split="train",
+        duplicates=repeats,
+        splits=splits,
+    )
+    assert line in " ".join(shown(stats, 120).split())
+
+
+def test_examples_that_are_classes_are_not_counted_with_the_samples():
+    issue = Issue(
+        code="BK405",
+        severity="warning",
+        title="repeats",
+        what_to_do="Remove them.",
+        count=58,
+        examples=tuple(f"{name} (2 of 9)" for name in "abcd"),
+    )
+    assert issue_examples(issue) == "a (2 of 9), b (2 of 9), c (2 of 9) …"
+    assert issue_examples(msgspec.structs.replace(issue, code="BK201")).endswith(" and 55 more")
 
 
 def test_no_class_one_class_and_many():

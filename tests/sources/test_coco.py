@@ -605,3 +605,33 @@ def test_any_bytes_are_read_or_refused(tmp_path, content):
     (tmp_path / "x.json").write_bytes(content)
     coco.recognise(tmp_path / "x.json")
     assert_read_or_refused(tmp_path / "x.json")
+
+
+CAPTIONS = {
+    "images": [{"id": 1, "file_name": "a.jpg"}],
+    "annotations": [{"id": 1, "image_id": 1, "caption": "a dog"}],
+}
+
+
+@pytest.mark.parametrize("name", ["captions.json", "annotations/captions_train2017.json", "x.json"])
+def test_captions_alone_are_refused_as_captions_and_their_pictures_are_no_class(tmp_path, name):
+    file = write(tmp_path / name, CAPTIONS)
+    for folder in ("train2017", "val2017"):
+        (tmp_path / folder).mkdir()
+        Image.new("L", (4, 4)).save(tmp_path / folder / "a.jpg")
+
+    for path in (tmp_path, file):
+        with pytest.raises(
+            DataError, match=r"expected annotations with a category_id, got none in"
+        ):
+            read(path)
+
+
+def test_pictures_named_with_the_separators_of_windows_are_found(tmp_path):
+    data = document([box(1, 1, 7)], n_images=1)
+    data["images"][0]["file_name"] = "images\\a.jpg"
+    write(tmp_path / "result.json", data)
+    (tmp_path / "images").mkdir()
+    Image.new("L", (4, 4)).save(tmp_path / "images/a.jpg")
+
+    assert problems(counted(tmp_path)) == {}

@@ -201,3 +201,9 @@ def test_a_broken_folder_is_refused(tmp_path, state, words):
     write(tmp_path / "bad.arrow", "no arrow at all")
     with pytest.raises(DataError, match=words):
         read(tmp_path)
+
+
+def test_a_file_that_holds_no_data_is_refused_when_the_format_is_named(tmp_path):
+    (tmp_path / "list.txt").write_text("a\nb\n")
+    with pytest.raises(DataError, match=r"list\.txt: expected a folder .* got a \.txt file"):
+        read(tmp_path / "list.txt", format="huggingface")

@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from balancekit import analyze, read
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import BalancekitWarning, DataError, OptionError
 from balancekit.sources import open_source
 from balancekit.sources.image_folder import ImageFolder
 from balancekit.sources.pictures import PICTURE_SUFFIXES
+from balancekit.stats import Counts
 
 TORCHVISION_SUFFIXES = (
     *(".jpg", ".jpeg", ".png", ".ppm", ".bmp"),
@@ -500,3 +501,29 @@ def test_shards_survive_pickling(tmp_path):
         {"cat": 1},
         {"dog": 2},
     ]
+
+
+def test_annotations_beside_split_folders_are_no_class_and_told(tmp_path):
+    made = [tmp_path / f"{split}/{name}/1.jpg" for split in ("train", "val") for name in "ab"]
+    for path in (*made, tmp_path / "Annotations/1.txt"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+    source = open_source(tmp_path)
+    counts = sum((shard.count() for shard in source.shards()), Counts())
+
+    assert (source.split, list(source.other_splits())) == ("train", ["val"])
+    assert counts.samples_per_class == {"a": 1, "b": 1}
+    assert counts.problems["file-not-picture"].examples == (str(tmp_path / "Annotations"),)
+
+
+def test_a_split_without_class_folders_is_left_out_and_told(tmp_path):
+    for name in ("train/a/1.jpg", "train/b/1.jpg", "val/1.jpg"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"x")
+
+    source = open_source(tmp_path)
+    with pytest.warns(
+        BalancekitWarning, match=r"split val is left out: .*got 1 files and no class"
+    ):
+        assert source.other_splits() == {}

@@ -154,7 +154,9 @@ def test_what_has_no_partner_is_told(tmp_path):
     pair(tmp_path, "masks/3.png", None)
     stats = analyze(tmp_path)
     issues = issues_of(stats)
-    assert issues["BK219"].examples == (f"{tmp_path}/masks/2.png", f"{tmp_path}/masks/3.png")
+    assert issues["BK219"].examples == tuple(
+        f"the picture of {tmp_path}/masks/{n}.png" for n in (2, 3)
+    )
     assert issues["BK220"].examples == (f"{tmp_path}/images/other.jpg",)
     assert (stats.n_samples, stats.n_checked) == (3, 1)
 
@@ -430,3 +432,98 @@ def test_any_bytes_give_labels_or_an_error_of_ours(tmp_path, data):
     except BalancekitError:
         return
     assert labels.n_samples == 1
+
+
+# --- as some tools export them ------------------------------------------------------------------
+
+
+def test_greys_of_a_gif_are_its_values_whatever_its_palette(tmp_path):
+    for name, values in {"1": [[255, 255]], "2": [[0, 255]], "3": [[0, 0]]}.items():
+        pair(tmp_path, f"masks/{name}.gif", f"images/{name}.jpg", np.array(values, np.uint8))
+
+    assert pixels(analyze(tmp_path)) == {"background": 3, "foreground": 3}
+
+
+def test_masks_of_roboflow_beside_their_pictures_are_recognised_and_named(tmp_path):
+    for split in ("train", "valid"):
+        pair(tmp_path, f"{split}/a.rf.1_mask.png", f"{split}/a.rf.1.jpg")
+        classes = "Pixel Value, Class\n0, background\n2, dog\n1, cat\n"
+        (tmp_path / split / "_classes.csv").write_text(classes)
+
+    stats = analyze(tmp_path)
+
+    assert (stats.format, stats.task, stats.split) == ("masks", "segmentation", "train")
+    assert pixels(stats) == {"background": 2, "cat": 1, "dog": 3}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["filename, cat\n0.jpg, 1\n", "Pixel Value, Class\n0, a\n9, b\n", "", "Pixel Value, Class\n"],
+    ids=["indicators", "gaps", "empty", "no rows"],
+)
+def test_another_table_of_classes_names_no_values(tmp_path, text):
+    pair(tmp_path, "a_mask.png", "a.jpg")
+    (tmp_path / "_classes.csv").write_text(text)
+
+    assert pixels(analyze(tmp_path, format="masks")) == {"0": 2, "1": 1, "2": 3}
+
+
+def test_a_few_names_that_end_like_masks_are_no_masks(tmp_path):
+    for name in ("1.jpg", "1_label.png", *(f"{i}.jpg" for i in range(2, 9))):
+        save(tmp_path / name, MASK)
+
+    assert recognise(tmp_path) is None
+
+
+@pytest.mark.parametrize("checks", [{"duplicates": True}, {"quality": True}], ids=str)
+def test_a_mask_is_never_looked_at_for_its_missing_picture(tmp_path, checks):
+    noise = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)
+    values = np.tile(np.arange(3, dtype=np.uint8), (9, 3))
+    for number in range(3):
+        save(tmp_path / f"masks/{number}.png", values)
+        save(tmp_path / f"images/{number}.jpg", np.roll(noise, 40 * number))
+    (tmp_path / "images/1.jpg").unlink()
+    (tmp_path / "images/2.jpg").unlink()
+    stats = analyze(tmp_path, format="masks", **checks)
+    assert (stats.n_samples, stats.n_checked) == (3, 1)
+    assert issues_of(stats)["BK219"].count == 2
+    if checks.get("duplicates"):
+        assert (stats.duplicates.n_compared, stats.duplicates.n_exact) == (1, 0)
+    else:
+        assert stats.quality.n_pictures == 1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        ("ISIC_Training_Part1_GroundTruth/1_segmentation.png", "ISIC_Training_Data/1.jpg"),
+        ("LabeledApproved_full/1_L.png", "701_StillsRaw_full/1.png"),
+        ("v2.0/labels/1.png", "images/1.jpg"),
+    ],
+    ids=["ISIC", "CamVid", "Mapillary"],
+)
+def test_pictures_are_found_by_the_names_of_their_masks_or_above_a_version(tmp_path, name):
+    pair(tmp_path, *name)
+
+    stats = analyze(tmp_path)
+
+    assert (stats.format, pixels(stats)) == ("masks", {"0": 2, "1": 1, "2": 3})
+    assert issues_of(stats).keys().isdisjoint({"BK219", "BK220"})
+
+
+@pytest.mark.parametrize("names", [("mask/1.jpg", "nomask/1.jpg"), ("left/1_l.png", "right/1.png")])
+def test_class_folders_with_files_of_the_same_names_are_no_masks(tmp_path, names):
+    for name in names:
+        save(tmp_path / name, MASK)
+
+    assert recognise(tmp_path) is None
+
+
+def test_a_second_folder_of_masks_to_the_same_pictures_is_left_aside_and_told(tmp_path):
+    pair(tmp_path, "masks/1.png", "images/1.jpg")
+    pair(tmp_path, "labels/1.png", None, MASK + 1)
+
+    source = open_source(tmp_path)
+
+    assert source.description.endswith("; other masks left aside: masks")
+    assert source.read_labels().class_names == ("1", "2", "3")

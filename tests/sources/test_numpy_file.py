@@ -195,15 +195,24 @@ def test_an_array_that_cannot_be_labels_is_an_issue(tmp_path):
     assert "only missing ones" in issue.examples[0]
 
 
-def test_only_files_with_labels_are_recognised(tmp_path):
-    assert recognise(saved(tmp_path, **MEDMNIST)) == "a file of NumPy arrays, some of labels"
-    assert recognise(saved(tmp_path, x=PICTURES)) is None
+def test_files_are_recognised_by_their_suffix_and_refused_by_what_is_in_them(tmp_path):
+    assert recognise(saved(tmp_path, **MEDMNIST)) == "a file of NumPy arrays"
+    with pytest.raises(DataError, match=r"expected an array of labels .* got \['x'\]\. Name it"):
+        read(saved(tmp_path, x=PICTURES))
     (tmp_path / "x.npz").write_bytes(b"PK\3\4 broken")
-    assert recognise(tmp_path / "x.npz") is None
+    with pytest.raises(DataError, match=r"cannot be read as \.npz: File is not a zip file"):
+        read(tmp_path / "x.npz")
     assert recognise(tmp_path) is None
     assert recognise(tmp_path / "y.npy") is None
     np.save(tmp_path / "y.npy", COLUMN)
     assert recognise(tmp_path / "y.npy") == "a NumPy array"
+
+
+@pytest.mark.parametrize("name", ["Y", "Label", "targets"])
+def test_names_of_arrays_may_be_in_any_case(tmp_path, name):
+    path = saved(tmp_path, **{"X": PICTURES, name: [0, 1, 1]})
+
+    assert read(path).class_counts().tolist() == [1, 2]
 
 
 # --- any bytes ----------------------------------------------------------------------------------

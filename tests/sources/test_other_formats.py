@@ -10,7 +10,7 @@ from PIL import Image
 
 from balancekit import analyze, read
 from balancekit.errors import DataError, MissingLibraryError, OptionError
-from balancekit.sources import other_formats
+from balancekit.sources import open_source, other_formats
 
 needs_datumaro = pytest.mark.skipif(
     find_spec("datumaro") is None, reason="datumaro is not installed: pip install '.[formats]'"
@@ -209,6 +209,12 @@ def test_what_datumaro_cannot_read_is_an_error_of_the_data(kitti):
     write(kitti / "training" / "label_2" / "0.txt", "Car 0 0 zero 1 1 x\n")
     with pytest.raises(DataError, match=f"{kitti}"):
         read(kitti, format="datumaro")
+
+
+@needs_datumaro
+@pytest.mark.parametrize("name", ["cvat", "kitti", "open_images"])
+def test_no_other_format_takes_what_datumaro_knows(request, name):
+    assert open_source(request.getfixturevalue(name)).format == "datumaro"
 
 
 @needs_datumaro

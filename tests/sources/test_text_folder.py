@@ -51,8 +51,8 @@ LAYOUTS = {
         "a file a sample",
     ),
     "a class without a file": (
-        {"neg/1.txt": "x", "pos/1.txt": "y", "unsup/.keep": ""},
-        {"neg": 1, "pos": 1, "unsup": 0},
+        {"neg/1.txt": "x", "pos/1.txt": "y", "so-so/.keep": ""},
+        {"neg": 1, "pos": 1, "so-so": 0},
         "a file a sample",
     ),
     "with what is no text beside": (
@@ -107,6 +107,34 @@ def test_splits_may_lie_in_a_folder_around_them(tmp_path):
         ["20news-bydate-test"],
     )
     assert read(tmp_path, split="test").n_samples == 3
+
+
+@pytest.mark.parametrize("folder", ["unsup", "Unlabelled", "unlabeled"])
+def test_texts_in_a_folder_of_the_unlabelled_are_of_no_class(tmp_path, folder):
+    fill(tmp_path, {"neg/1.txt": "x", "pos/1.txt": "y", f"{folder}/1.txt": "z", "a.vocab": "x"})
+
+    labels = read(tmp_path)
+
+    assert (labels.class_names, sorted(labels.class_ids.tolist())) == (("neg", "pos"), [-1, 0, 1])
+    counts = counts_of(open_source(tmp_path))
+    assert (counts.samples_per_class, counts.n_unlabelled) == ({"neg": 1, "pos": 1}, 1)
+
+
+def test_a_folder_of_the_unlabelled_beside_one_class_is_a_class(tmp_path):
+    assert counted(read(fill(tmp_path, {"unsup/1.txt": "x", "pos/1.txt": "y"}))) == {
+        "pos": 1,
+        "unsup": 1,
+    }
+
+
+def test_notes_about_a_project_are_no_text_folder(tmp_path):
+    names = ("README.txt", "LICENSE.txt", "notes.txt", "TODO.txt")
+
+    assert recognise(fill(tmp_path, dict.fromkeys(names, "x\ny\n"))) is None
+
+
+def test_text_files_of_splits_are_no_classes(tmp_path):
+    assert recognise(fill(tmp_path, {"train.txt": "pos\tgood\n", "test.txt": "neg\tbad\n"})) is None
 
 
 def test_lists_and_notes_beside_the_class_folders_are_no_samples(tmp_path):

@@ -398,3 +398,49 @@ def test_any_bytes_are_read_or_refused(tmp_path, content, listed):
         assert not np.isnan(labels.sizes).any()
         stats = analyze(path, format="voc", verify="none")
         assert (stats.n_samples, stats.class_names) == (labels.n_samples, labels.class_names)
+
+
+@pytest.mark.parametrize("split", ["", "train/"])
+def test_pictures_in_folders_of_the_classes_that_xml_files_name_are_an_image_folder(
+    tmp_path, split
+):
+    for name in ("n01", "n02", "n03"):
+        picture(tmp_path / f"{split}{name}/1.jpg")
+    write(tmp_path / "Annotations/n01_1.xml", xml(obj("n01")))
+
+    assert voc.recognise(tmp_path) is None
+    assert open_source(tmp_path).format == "image-folder"
+
+
+def test_pictures_in_folders_of_other_names_than_the_classes_stay_voc(tmp_path):
+    for name in ("camera1", "camera2"):
+        picture(tmp_path / f"{name}/1.jpg")
+    write(tmp_path / "Annotations/1.xml", xml(obj("cat")))
+
+    assert open_source(tmp_path).format == "voc"
+
+
+def test_an_xml_file_of_cvat_is_not_taken_for_voc(tmp_path):
+    write(tmp_path / "annotations.xml", "<annotations><version>1.1</version></annotations>")
+
+    assert voc.recognise(tmp_path) is None
+
+
+def test_pictures_are_found_from_a_folder_of_xml_files_within_annotations(tmp_path):
+    write(tmp_path / "annotations/xmls/a.xml", xml(obj()))
+    picture(tmp_path / "images/a.jpg")
+
+    assert problems(counted(tmp_path)) == {}
+    assert read(tmp_path).sample_ids[0] == str(tmp_path / "images/a.jpg")
+
+
+def test_entities_are_refused_whatever_encoding_hides_them(tmp_path):
+    """In UTF-7 and EBCDIC, `<!` is written in other bytes; a parser that is told so sees it."""
+    for i, encoding in enumerate(("cp037", "utf-7", "utf-16-le", "utf-32")):
+        head = f"<?xml version='1.0' encoding='{encoding}'?>".encode()
+        data_set(tmp_path, {f"a{i}": head + BOMB.encode(encoding)})
+    data_set(tmp_path, {"good": xml(obj())})
+
+    counts = counted(tmp_path)
+
+    assert (counts.samples_per_class, problems(counts)) == ({"cat": 1}, {"file-unreadable": 4})

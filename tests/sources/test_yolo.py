@@ -339,6 +339,22 @@ def test_settings_of_darknet_are_read(tmp_path):
         assert (labels.class_names, labels.class_counts().tolist()) == (("cat", "dog"), [0, 1])
 
 
+@pytest.mark.parametrize("with_pictures", [True, False])
+def test_settings_of_cvat_name_files_in_a_folder_called_data(tmp_path, with_pictures):
+    write(tmp_path / "obj.data", "classes = 2\ntrain = data/train.txt\nnames = data/obj.names\n")
+    write(tmp_path / "obj.names", "cat\ndog\n")
+    write(tmp_path / "train.txt", "data/obj_train_data/a.jpg\ndata/obj_train_data/b.jpg\n")
+    for name in "ab":
+        write(tmp_path / f"obj_train_data/{name}.txt", "1 0.5 0.5 0.1 0.1" if name == "a" else "")
+        if with_pictures:
+            picture(tmp_path / f"obj_train_data/{name}.jpg")
+
+    labels = read(tmp_path)
+
+    assert (labels.class_names, labels.class_counts().tolist()) == (("cat", "dog"), [0, 1])
+    assert (labels.n_samples, problems(counted(tmp_path))) == (2, {})
+
+
 # --- folders without settings -------------------------------------------------------------------
 
 FOLDERS = {

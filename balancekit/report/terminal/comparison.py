@@ -8,8 +8,9 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
+from balancekit.report.plan_words import comparison_verdict, mean_text, runs_text
 from balancekit.report.terminal.layout import Column, class_table, fitted, head_and_tail, say
-from balancekit.report.words import comparison_verdict, mean_text, printable, runs_text
+from balancekit.report.words import printable
 
 if TYPE_CHECKING:
     from balancekit.comparison import Arm, Comparison

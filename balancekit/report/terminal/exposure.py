@@ -3,6 +3,7 @@
 from rich.console import Console
 
 from balancekit.exposure import Exposure
+from balancekit.report.plan_words import drawn_text, in_a_batch
 from balancekit.report.terminal.layout import (
     Column,
     class_table,
@@ -10,7 +11,7 @@ from balancekit.report.terminal.layout import (
     say,
     say_meanings,
 )
-from balancekit.report.words import drawn_text, in_a_batch, percent, shortened
+from balancekit.report.words import percent, shortened
 
 __all__ = ["show_exposure"]
 

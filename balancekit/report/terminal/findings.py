@@ -20,9 +20,6 @@ MEANINGS = {
     "extra": "classes that it alone has",
     "leaks": "samples that the measured split has too",
 }
-SURE = 0.05
-"""p values below are told in red."""
-
 LEAST_LIFT = 0.05
 """Classes that are everywhere, such as road and sky, occur together and tell nothing."""
 
@@ -55,7 +52,7 @@ def show_splits(stats: Stats, console: Console) -> None:
         Column(
             title="shift",
             cells=["–", *(decimal(split.jensen_shannon, 4) for split in splits)],
-            styles=["", *("red" if _is_shifted(split) else "" for split in splits)],
+            styles=["", *("red" if split.is_shifted() else "" for split in splits)],
         ),
         Column(
             title="by chance",
@@ -78,9 +75,12 @@ def show_splits(stats: Stats, console: Console) -> None:
         columns.append(Column(title="leaks", cells=["–", *leaks], styles=styles))
     console.print()
     titles = class_table(console, "split", names, columns)
+    meanings = dict(MEANINGS)
+    if stats.task == "regression":
+        meanings |= {"missing": "bins that the split lacks", "extra": "bins that it alone has"}
     if len(stats.splits) > len(splits):
         say(console, f"… and {n_of(len(stats.splits) - len(splits), 'split')} more", "dim")
-    say_meanings(console, MEANINGS, titles)
+    say_meanings(console, meanings, titles)
 
 
 def _leaks_text(split: SplitStats) -> str:
@@ -91,10 +91,6 @@ def _leaks_text(split: SplitStats) -> str:
 
 def _samples(splits: tuple[SplitStats, ...]) -> list[int]:
     return [split.n_samples for split in splits]
-
-
-def _is_shifted(split: SplitStats) -> bool:
-    return split.p_value is not None and split.p_value < SURE
 
 
 def _below(value: float | None) -> str:
@@ -110,12 +106,7 @@ def show_duplicates(stats: Stats, console: Console) -> None:
     if not found.groups and not found.n_exact and not found.n_near:
         say(console, "Duplicates: none found.")
         return
-    conflicts = n_of(found.n_conflicts, "group")
-    line = (
-        f"Duplicates: {n_of(found.n_exact, 'sample')} of the same content as another, "
-        f"{found.n_near:,} nearly so; {conflicts} under different classes."
-    )
-    say(console, Text(line, "red" if found.n_conflicts else ""))
+    say(console, Text(_duplicates_text(stats), "red" if found.n_conflicts else ""))
     ranked = sorted(range(len(found.share_per_class)), key=lambda c: -found.share_per_class[c])
     repeated = [
         f"{shortened(stats.class_names[c])} ({percent(found.share_per_class[c], 0)})"
@@ -123,9 +114,30 @@ def show_duplicates(stats: Stats, console: Console) -> None:
         if found.share_per_class[c] > 0
     ]
     if repeated:
-        say(console, f"most in {', '.join(repeated)}", "dim", indent=4)
+        say(console, f"largest shares: {', '.join(repeated)}", "dim", indent=4)
     for group in found.groups[:MOST_EXAMPLES]:
         say(console, _group_text(group), "dim", first="    ·", indent=6)
+
+
+def _duplicates_text(stats: Stats) -> str:
+    """What repeats within the measured split, and what of it lies in others."""
+    found = stats.duplicates
+    assert found is not None
+    within = []
+    if found.n_exact:
+        within.append(n_of(found.n_exact, "sample repeats", "samples repeat") + " another")
+    if found.n_near:
+        nearly = n_of(found.n_near, "sample nearly repeats", "samples nearly repeat")
+        within.append(f"{nearly} another")
+    parts = [", ".join(within) or f"none within {stats.split or 'the measured split'}"]
+    n_near = sum(split.n_near_leaks or 0 for split in stats.splits)
+    if leaks := n_near + sum(split.n_leaks or 0 for split in stats.splits):
+        has = n_of(leaks, "sample of another split has", "samples of other splits have")
+        parts.append(f"{has} a copy here" + ", or nearly one" * (n_near > 0))
+    if found.n_conflicts:
+        stand = n_of(found.n_conflicts, "content stands", "contents stand")
+        parts.append(f"{stand} under different classes")
+    return f"Duplicates: {'; '.join(parts)}."
 
 
 def _group_text(group: DuplicateGroup) -> str:

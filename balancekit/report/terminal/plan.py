@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from balancekit.plan import Plan
+from balancekit.report.plan_words import choice_text, plan_aim, plan_verdict
 from balancekit.report.terminal.layout import (
     Column,
     class_table,
@@ -14,7 +15,7 @@ from balancekit.report.terminal.layout import (
     say,
     say_meanings,
 )
-from balancekit.report.words import choice_text, percent, plan_aim, plan_verdict, printable
+from balancekit.report.words import percent, printable
 from balancekit.weights import effective_number_weights
 
 __all__ = ["show_plan"]

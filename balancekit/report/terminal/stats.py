@@ -15,8 +15,8 @@ from balancekit.report.terminal.layout import say
 from balancekit.report.words import (
     MOST_EXAMPLES,
     contents_text,
-    examples_text,
     headline_measures,
+    issue_examples,
     n_of,
     verdict,
 )
@@ -80,4 +80,4 @@ def show_issue(issue: Issue, console: Console) -> None:
     say(console, f"→ {issue.what_to_do}", indent=8)
     if issue.examples:
         most = 1 if issue.severity == "info" else MOST_EXAMPLES
-        say(console, examples_text(issue.examples, issue.count, most), "dim", indent=8)
+        say(console, issue_examples(issue, most), "dim", indent=8)

@@ -1,8 +1,7 @@
-"""Which columns of a table hold the labels, the split and the pictures, and for which task."""
+"""Which columns of a table hold the labels, what they hold, and for which task."""
 
 import difflib
-import math
-from collections import Counter
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +9,19 @@ from typing import Any
 
 from balancekit.errors import DataError
 from balancekit.labels import Task
-from balancekit.sources.pictures import PICTURE_SUFFIXES
 from balancekit.sources.source import ReadOptions
+from balancekit.sources.tables.cell_numbers import (
+    are_numbers,
+    has_decimal_comma,
+    number_of_cell,
+)
+from balancekit.sources.tables.cell_sets import (
+    are_lists,
+    are_vectors,
+    delimiter_within,
+    list_of_text,
+)
+from balancekit.sources.tables.column_roles import features_beside, picture_column
 from balancekit.sources.tables.dialect import is_number
 from balancekit.sources.tables.head import Head
 from balancekit.sources.tables.target import (
@@ -25,7 +35,7 @@ from balancekit.sources.tables.target import (
     is_missing_cell,
 )
 
-__all__ = ["choose_target", "content_columns", "picture_column", "split_column"]
+__all__ = ["choose_target"]
 
 LABEL_NAMES = (
     "label",
@@ -35,6 +45,7 @@ LABEL_NAMES = (
     "class_name",
     "classname",
     "label_name",
+    "labelname",
     "category",
     "species",
     "class_id",
@@ -46,8 +57,15 @@ LABEL_NAMES = (
     "diagnosis",
     "outcome",
     "fine_label",
+    "tags",
+    "dx",
+    "survived",
+    "churn",
 )
 """Column names taken for the label, the likeliest first; case does not matter."""
+
+LABEL_WORDS = ("label", "labels", "class", "target", "category", "species")
+"""A name that ends in one of these words, as "Finding Labels", is taken if no other does."""
 
 NUMBER_NAMES = (
     "age",
@@ -68,8 +86,6 @@ NUMBER_NAMES = (
 OPEN_NAMES = ("target", "y", *NUMBER_NAMES)
 """Names that may mean a number: whole numbers under them are classes only if they are few."""
 
-SPLIT_COLUMNS = ("split", "subset", "partition", "set", "fold", "data_split")
-ID_NAMES = ("id", "index", "idx", "_id", "row", "row_id", "uid", "unnamed: 0", "")
 FEW_VALUES = 10
 SURE_CELLS = 20
 """Cells that a guess needs before a sign is taken for a habit of the whole column."""
@@ -81,6 +97,14 @@ def choose_target(path: Path, head: Head, options: ReadOptions) -> tuple[Target,
     Raises:
         DataError: there is no such column, or none can be told.
     """
+    try:
+        return _chosen(path, head, options)
+    except DataError as error:
+        where = "" if str(error).startswith(str(path)) else f"{path}: "
+        raise DataError(f"{where}{error}") from None
+
+
+def _chosen(path: Path, head: Head, options: ReadOptions) -> tuple[Target, str]:
     wanted = (options.label,) if isinstance(options.label, str) else options.label
     if wanted is not None and len(wanted) > 1:
         return _indicators_named(path, head, wanted, options)
@@ -92,6 +116,7 @@ def choose_target(path: Path, head: Head, options: ReadOptions) -> tuple[Target,
         return _target_of(head, column, options, how)
     block = _indicator_block(head)
     if block and options.task != "regression":
+        _refuse_features(path, head, block)
         how = f"{len(block)} columns of 0 and 1 from {block[0]!r} to {block[-1]!r}"
         return IndicatorTarget(block, _task_of_sets(options)), how
     raise DataError(_no_label_message(path, head))
@@ -103,7 +128,7 @@ def _find_label(head: Head, task: Task | None) -> tuple[str | None, str]:
     names = (*NUMBER_NAMES, *LABEL_NAMES) if task == "regression" else LABEL_NAMES
     fitting = [by_name[name] for name in names if name in by_name]
     if task == "regression":
-        fitting = [name for name in fitting if _are_numbers(head, name)] or fitting
+        fitting = [name for name in fitting if _may_be_numbers(head.cells[name])] or fitting
     if fitting:
         others = f"; {', '.join(fitting[1:])} would fit too" if fitting[1:] else ""
         return fitting[0], f"found by its name{others}"
@@ -111,13 +136,36 @@ def _find_label(head: Head, task: Task | None) -> tuple[str | None, str]:
         return next(iter(head.declared)), "the only one that declares classes"
     if head.headless:
         return _find_by_looks(head)
+    worded = [name for name in head.columns if _words_of(name)[-1:] in LAST_WORDS]
+    if len(worded) == 1 and task != "regression":
+        return worded[0], "found by its name"
     if task in (None, "regression") and not _indicator_block(head):
-        # In the midst of others such a column is rather a feature.
-        ends = [head.columns[0], head.columns[-1]] if head.columns else []
-        for column in ends:
-            if column.lower() in NUMBER_NAMES and _are_numbers(head, column):
+        for column in _ends(head):
+            if column.lower() in NUMBER_NAMES and _may_be_numbers(head.cells[column]):
                 return column, "found by its name"
     return None, ""
+
+
+LAST_WORDS = tuple([word] for word in LABEL_WORDS)
+
+
+def _may_be_numbers(cells: Sequence[Any]) -> bool:
+    return are_numbers(cells) or has_decimal_comma(cells)
+
+
+def _words_of(name: str) -> list[str]:
+    return re.findall("[^\\W_]+", name.lower())
+
+
+def _ends(head: Head) -> list[str]:
+    """The columns in which a number to predict may stand.
+
+    In the midst of others, or first of many features, such a column is rather one itself.
+    """
+    if not head.columns:
+        return []
+    first, last = head.columns[0], head.columns[-1]
+    return [last] if features_beside(head, (first,)) else [last, first]
 
 
 def _find_by_looks(head: Head) -> tuple[str | None, str]:
@@ -151,23 +199,56 @@ def _target_of(head: Head, column: str, options: ReadOptions, how: str) -> tuple
     """What a label column holds."""
     cells = [cell for cell in head.cells.get(column, ()) if not is_missing_cell(cell)]
     if options.task == "regression":
-        return NumberTarget(column), how
+        return NumberTarget(column, decimal_comma=has_decimal_comma(cells)), how
     declared = head.declared.get(column)
     sets = SetTarget(column, options.label_delimiter, declared, task=_task_of_sets(options))
     if options.label_delimiter is not None:
         return sets, f"{how}; split at {options.label_delimiter!r}"
     if any(isinstance(cell, list) for cell in cells):
-        return sets, f"{how}; its cells are lists"
-    if options.task is None and declared is None and _is_number_target(head, column):
-        return NumberTarget(column), f"{how}; its numbers are for regression"
-    delimiter = None if options.task == "classification" else _delimiter_within(cells)
+        return _target_of_lists(sets, [c for c in cells if isinstance(c, list)], how)
+    if options.task is None and declared is None:
+        told = f"{how}; its numbers are for regression: --task classification takes them as classes"
+        if _is_number_target(head, column):
+            return NumberTarget(column), told
+        if has_decimal_comma(cells):
+            return NumberTarget(column, decimal_comma=True), told
+    if are_lists(cells):
+        listed = [found for cell in cells if (found := list_of_text(cell)) is not None]
+        return _target_of_lists(replace(sets, is_text=True), listed, how)
+    delimiter = None if options.task == "classification" else delimiter_within(cells)
     if delimiter is not None:
-        return replace(sets, delimiter=delimiter), f"{how}; split at {delimiter!r}, as most cells"
+        why = "whose parts come again in other cells: --task classification keeps cells whole"
+        return replace(sets, delimiter=delimiter), f"{how}; split at {delimiter!r}, {why}"
     stripped = "".join(
         letter for letter, is_around in (("'", _is_quoted(cells)), (" ", head.spaced)) if is_around
     )
     note = "; ' around every name left out" if "'" in stripped else ""
     return ClassTarget(column, declared, stripped), how + note
+
+
+def _target_of_lists(
+    sets: SetTarget, lists: Sequence[Sequence[Any]], how: str
+) -> tuple[Target, str]:
+    """What a column of lists holds: classes, or 0 and 1 for each class.
+
+    Raises:
+        DataError: it holds numbers that are not whole, and so no classes.
+    """
+    numbers = [
+        number for cells in lists for cell in cells if (number := number_of_cell(cell)) is not None
+    ]
+    if any(not number.is_integer() for number in numbers):
+        raise DataError(
+            f"column {sets.column!r}: expected classes in its lists, got numbers such as "
+            f"{next(n for n in numbers if not n.is_integer())}. Name another with --label."
+        )
+    if not are_vectors(lists):
+        return sets, f"{how}; its cells are lists"
+    names = sets.declared
+    if names is None or len(names) != len(lists[0]):
+        names = tuple(map(str, range(len(lists[0]))))
+    told = f"{how}; its cells are lists of 0 and 1 for {len(names)} classes"
+    return replace(sets, is_vector=True, declared=names), told
 
 
 def _is_quoted(cells: Sequence[Any]) -> bool:
@@ -176,42 +257,11 @@ def _is_quoted(cells: Sequence[Any]) -> bool:
     return bool(texts) and all(len(text) > 2 and text[0] == text[-1] == "'" for text in texts)
 
 
-def _delimiter_within(cells: Sequence[Any]) -> str | None:
-    """What plainly separates several classes in most cells: parts come again in others."""
-    texts = [cell for cell in cells if isinstance(cell, str)]
-    for delimiter in "|;":
-        split = [text.split(delimiter) for text in texts]
-        if 2 * sum(len(parts) > 1 for parts in split) <= len(texts):
-            continue
-        parts = Counter(part.strip() for row in split for part in row)
-        if len(texts) >= 4 and 2 * len(parts) <= parts.total() and len(parts) < len(set(texts)) * 2:
-            return delimiter
-    return None
-
-
-def _are_numbers(head: Head, column: str, share: float = 0.5) -> bool:
-    """Whether more than a share of the cells are numbers: a few may be broken."""
-    cells = [cell for cell in head.cells[column] if not is_missing_cell(cell)]
-    return sum(_number(cell) is not None for cell in cells) > share * len(cells)
-
-
-def _number(cell: Any) -> float | None:
-    if isinstance(cell, bool) or cell is None:
-        return None
-    if isinstance(cell, str):
-        cell = cell if is_number(cell) else None
-    try:
-        number = float(cell)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _is_number_target(head: Head, column: str) -> bool:
     """Whether a column holds numbers to predict, and no classes that are numbered."""
-    if not _are_numbers(head, column, 0.9):
+    if not are_numbers(head.cells[column], 0.9):
         return False
-    numbers = [_number(cell) for cell in head.cells[column] if not is_missing_cell(cell)]
+    numbers = [number_of_cell(cell) for cell in head.cells[column] if not is_missing_cell(cell)]
     known = [number for number in numbers if number is not None]
     values = set(known)
     if any(not number.is_integer() for number in values):
@@ -238,6 +288,24 @@ def _indicator_block(head: Head) -> tuple[str, ...]:
             break
         block.insert(0, name)
     return tuple(block) if len(block) > 1 else ()
+
+
+def _refuse_features(path: Path, head: Head, block: tuple[str, ...]) -> None:
+    """Refuse columns of 0 and 1 of which some may be features, as other columns are.
+
+    Raises:
+        DataError: other columns hold numbers or kinds, and none the paths of pictures.
+    """
+    beside = features_beside(head, block)
+    if not beside or picture_column(head, block) is not None or head.pictures:
+        return
+    listed = ",".join(name.replace(",", "\\,") for name in block[:5])
+    listed += ",…" if len(block) > 5 else ""
+    raise DataError(
+        f"{path}: expected labels that can be told from features, got {len(block)} columns of 0 "
+        f"and 1 from {block[0]!r} to {block[-1]!r} behind {beside[0]!r}. Name the label, such as "
+        f"--label {block[-1]} (label={block[-1]!r}), or each of them: --label {listed}."
+    )
 
 
 def _is_indicator(cells: Sequence[Any], share: float = 1.0) -> bool:
@@ -267,35 +335,6 @@ def _task_of_sets(options: ReadOptions) -> Task:
     return "classification" if options.task == "classification" else "multilabel"
 
 
-# --- other columns ------------------------------------------------------------------------------
-
-
-def split_column(head: Head, labels: Sequence[str]) -> str | None:
-    """The column that says to which split a row belongs, by its name."""
-    for name in head.columns:
-        if name.lower() in SPLIT_COLUMNS and name not in labels:
-            return name
-    return None
-
-
-def picture_column(head: Head, labels: Sequence[str]) -> str | None:
-    """The column that holds paths of pictures, if there is one."""
-    for name, cells in head.cells.items():
-        known = [cell.lower() for cell in cells[:20] if isinstance(cell, str) and cell]
-        if known and name not in labels and all(c.endswith(PICTURE_SUFFIXES) for c in known):
-            return name
-    return None
-
-
-def content_columns(head: Head, labels: Sequence[str], split: str | None) -> tuple[str, ...]:
-    """The columns whose cells make a row the same as another: no labels, ids or splits."""
-    return tuple(
-        name
-        for name in head.columns
-        if name not in labels and name != split and name.lower() not in ID_NAMES
-    )
-
-
 # --- words --------------------------------------------------------------------------------------
 
 
@@ -317,9 +356,12 @@ def _no_label_message(path: Path, head: Head) -> str:
             f"none, got {shown}. Name it with --label column_N (label='column_N'), or put a "
             "line of names on top."
         )
+    few = [name for name in head.columns if _is_plainly_class(head.cells[name])]
+    hint = "".join(f" {name!r} ({_examples(head, name)})," for name in few[-1:-6:-1])
+    hint = f" Columns of few different values:{hint[:-1]}." if few else ""
     return (
-        f"{path}: expected a label column (one of {', '.join(LABEL_NAMES)}), got the columns "
-        f"{list(head.columns[:50])}. Name it with --label COLUMN (label='COLUMN')."
+        f"{path}: expected a label column ({', '.join(LABEL_NAMES[:6])} …), got the columns "
+        f"{list(head.columns[:50])}. Name it with --label COLUMN (label='COLUMN').{hint}"
     )
 
 

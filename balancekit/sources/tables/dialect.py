@@ -37,7 +37,7 @@ class Dialect:
         encoding: as DuckDB calls it.
         quote: the letter around cells that hold delimiters; empty if quotes are plain text.
         header: whether the first line holds the names.
-        n_blank_lines: before the first line.
+        n_blank_lines: before the first line, those of comments included.
         looks_like_data: a header that may be a sample.
         gzipped: whether the file is compressed.
         spaced: every delimiter is followed by a space that belongs to no cell.
@@ -95,7 +95,7 @@ def look_at(
     if not text.strip():
         raise DataError(f"{path}: expected a table with a header, got an empty file")
     # Not all white space: a tab may stand for an empty first name.
-    table = text.lstrip("\r\n")
+    table = _behind_comments(text.lstrip("\r\n"))
     lines = table.splitlines()
     delimiter = "\t" if suffix_of(path) == ".tsv" else _delimiter_of(lines)
     quote = '"' if _quotes_quote(lines, delimiter) else ""
@@ -148,6 +148,22 @@ def _decoded(head: bytes, is_whole: bool) -> tuple[str, str]:
         return whole_lines.decode("latin-1"), "latin-1"
 
 
+def _behind_comments(text: str) -> str:
+    """The text without the lines that begin with # and stand on top of it.
+
+    The last of them is the header if it has as many cells as the line behind it.
+    """
+    lines = text.splitlines(keepends=True)
+    n_comments = next((i for i, line in enumerate(lines) if line[0] not in "#\r\n"), 0)
+    if not lines or lines[0][0] != "#" or not n_comments:
+        return text
+    delimiter = _delimiter_of([line.rstrip("\r\n") for line in lines[n_comments:]])
+    n_cells = lines[n_comments].count(delimiter)
+    if not n_cells or lines[n_comments - 1].count(delimiter) == n_cells:
+        n_comments -= 1
+    return "".join(lines[n_comments:]) if n_cells else text
+
+
 def _delimiter_of(lines: Sequence[str]) -> str:
     """What stands between cells: as often in every line, or most often in the first."""
     bare = [re.sub('"[^"]*"', "", line) for line in lines[:LINES_LOOKED_AT] if line]
@@ -173,18 +189,28 @@ def _are_cells(lines: Sequence[str]) -> bool:
 def _quotes_quote(lines: Sequence[str], delimiter: str) -> bool:
     """Whether quotes stand around cells, or are letters of a text.
 
-    Where every line splits into as many cells without regard to quotes, no cell holds a
-    delimiter or a line break; a cell that opens a quote and does not close it then proves
-    that quotes are letters. Elsewhere they quote.
+    Where every line splits into as many cells without regard to quotes, and one of these
+    opens a quote and does not close it, quotes are letters: unless lines are as even with
+    quotes that quote, as where each holds one comma in quotes. Elsewhere they quote.
     """
     rows = [line.split(delimiter) for line in lines if line]
     if len({len(row) for row in rows}) != 1 or len(rows[0]) < 2:
         return True
-    return not any(
+    opened = any(
         cell.startswith('"') and (len(cell) < 2 or not cell.endswith('"'))
         for row in rows
         for cell in row
     )
+    return not opened or _is_even(lines, delimiter)
+
+
+def _is_even(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether every line is a row of as many cells, by quotes that quote and all close."""
+    try:
+        rows = list(csv.reader(filter(None, lines), delimiter=delimiter, strict=True))
+    except csv.Error:
+        return False
+    return len(rows) == sum(map(bool, lines)) and len(set(map(len, rows))) == 1
 
 
 def _rows_of(path: Path, table: str, delimiter: str, quote: str) -> list[list[str]]:

@@ -23,6 +23,9 @@ __all__ = ["Head", "class_labels", "head_of_json", "head_of_look", "head_of_type
 HEAD_ROWS = 2000
 """Rows looked at of files that are read by DuckDB."""
 
+LOOK_ROWS = 10_000
+"""Rows looked at of a CSV file, from all over its head: short rows make 250,000 of it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Head:
@@ -53,8 +56,9 @@ class Head:
 def head_of_look(look: Look) -> Head:
     """The head of a CSV file."""
     columns = look.dialect.columns
+    rows = look.rows[:: -(-len(look.rows) // LOOK_ROWS) or 1]
     return Head(
-        cells={name: [row[i] for row in look.rows] for i, name in enumerate(columns)},
+        cells={name: [row[i] for row in rows] for i, name in enumerate(columns)},
         headless=not look.dialect.header,
         is_text=True,
         spaced=look.dialect.spaced,

@@ -8,12 +8,13 @@ from balancekit.errors import DataError
 from balancekit.labels import Media
 from balancekit.sources.folder_layout import SPLIT_NAMES
 from balancekit.sources.source import Format, ReadOptions
-from balancekit.sources.tables.columns import (
-    choose_target,
+from balancekit.sources.tables.column_roles import (
     content_columns,
     picture_column,
     split_column,
+    splits_of_flag,
 )
+from balancekit.sources.tables.columns import choose_target
 from balancekit.sources.tables.dialect import Look, bytes_of_head, look_at
 from balancekit.sources.tables.files import TableFiles, names_of
 from balancekit.sources.tables.head import Head, head_of_json, head_of_look, head_of_typed
@@ -25,6 +26,7 @@ from balancekit.sources.tables.target import (
     PRESENT,
     IndicatorTarget,
     NumberTarget,
+    SetTarget,
     Target,
     text_of_cell,
 )
@@ -142,6 +144,8 @@ def _finished(
     target, how = source.target, source.how
     if isinstance(target, IndicatorTarget) and options.task is None:
         target, how = _one_hot_or_many(source, target)
+    elif isinstance(target, SetTarget) and target.is_vector and options.task is None:
+        target = _one_hot_lists_or_many(source, target)
     return replace(
         source,
         target=target,
@@ -208,17 +212,18 @@ def _split_by_column(
             names |= {name for (name,) in scan.query(f"{sql} LIMIT 100").fetchall()}
         except DataError:
             continue  # told when it is counted
-    are_splits = any(name.lower() in SPLIT_NAMES for name in names) and len(names) < 20
+    text_of = splits_of_flag(column, names)
+    are_splits = any(name.lower() in SPLIT_NAMES for name in text_of) and len(text_of) < 20
     if wanted == ALL or (not are_splits and wanted is None):
         note = (f"all splits of column {column!r}",) if are_splits else ()
         return replace(source, notes=source.notes + note), {}
-    ordered = sorted(names)
+    ordered = sorted(text_of)
     taken = _taken(source.path, ordered, wanted)
     parts = {
         name: replace(
             source,
             split=name,
-            rows=RowFilter(column, name),
+            rows=RowFilter(column, text_of[name]),
             notes=(*source.notes, f"split {name} by column {column!r}"),
         )
         for name in ordered
@@ -360,6 +365,22 @@ def _one_hot_or_many(source: TableSource, target: IndicatorTarget) -> tuple[Indi
     if n_other:
         return target, f"{source.how}: several a row"
     return replace(target, task="classification"), f"{source.how}: one a row"
+
+
+def _one_hot_lists_or_many(source: TableSource, target: SetTarget) -> SetTarget:
+    """One class a row if each list has a single 1, else several."""
+    for scan in source.scans:
+        where = f" AND {source.rows.sql(scan)}" if source.rows else ""
+        (cell,) = target.sql(scan)
+        sql = f"SELECT DISTINCT {cell} AS cell FROM rows WHERE NOT ({scan.broken}){where}"
+        try:
+            connection = scan.query(sql)
+        except DataError:
+            continue  # told when it is counted
+        while found := connection.fetchmany(10_000):
+            if any(len(target.read(scan, row).classes) != 1 for row in found):
+                return target
+    return replace(target, task="classification")
 
 
 def _one_of(scan: Scan, column: str, texts: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """Rows of the same content, told by a digest of all their cells but the label."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -115,16 +116,22 @@ class RowsShard:
             )
         except DataError:
             return Counts()  # told when it is counted
-        sightings: dict[str, tuple[Sighting, ...]] = {}
+        sightings: dict[str, list[Sighting]] = {}
+        seen_once: Counter[str] = Counter()
         n_checked = 0
         while found := connection.fetchmany(10_000):
             for place, _, digest, *values in found:
                 n_checked += 1
+                classes = ", ".join(self.target.read(scan, values).classes)
                 if self.digests is not None and digest not in self.digests:
+                    seen_once[classes] += 1
                     continue
-                classes = self.target.read(scan, values).classes or ("",)
-                seen = [Sighting(self.split, c, f"{self.name} row {place}") for c in classes]
-                key = f"exact:{digest:016x}"
-                known = sightings.get(key, ())
-                sightings[key] = tuple(sorted((*known, *seen)))
-        return Counts(n_checked=n_checked, task=self.target.task, media="rows", sightings=sightings)
+                seen = Sighting(self.split, classes, f"{self.name} row {place}")
+                sightings.setdefault(f"exact:{digest:016x}", []).append(seen)
+        return Counts(
+            n_checked=n_checked,
+            task=self.target.task,
+            media="rows",
+            sightings={key: tuple(sorted(seen)) for key, seen in sightings.items()},
+            seen_once=dict(seen_once),
+        )

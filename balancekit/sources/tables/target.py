@@ -15,6 +15,7 @@ import msgspec
 
 from balancekit.labels import Bins, Task
 from balancekit.labels.class_ids import class_name_of
+from balancekit.sources.tables.cell_sets import list_of_text
 from balancekit.sources.tables.scan import Scan
 from balancekit.stats import ProblemKind
 
@@ -35,6 +36,10 @@ __all__ = [
 
 NUMERIC = ("TINYINT", "SMALLINT", "INT", "BIGINT", "HUGEINT", "U", "FLOAT", "DOUBLE", "DECIMAL")
 NESTED = ("[", "STRUCT", "MAP", "UNION", "JSON", "VARIANT")
+AS_STORED = re.compile(r"U?(TINYINT|SMALLINT|INTEGER|BIGINT)|FLOAT|DOUBLE|BOOLEAN|VARCHAR|ENUM.*")
+"""Types whose values are the same by whatever way they leave DuckDB."""
+
+WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 class Cell(NamedTuple):
@@ -89,6 +94,8 @@ class SetTarget:
         delimiter: between classes within a text; None where cells are lists.
         declared: names of the classes, by number, where the data declare them.
         task: classification if every row must carry one.
+        is_text: lists are written as text.
+        is_vector: lists hold 0 or 1 for each declared class, and not the classes.
     """
 
     column: str
@@ -96,6 +103,8 @@ class SetTarget:
     declared: tuple[str, ...] | None = None
     stripped: str = ""
     task: Task = "multilabel"
+    is_text: bool = False
+    is_vector: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -111,7 +120,12 @@ class SetTarget:
         value = read_cell(scan, self.column, cells[0])
         if isinstance(value, str) and self.delimiter is not None:
             value = [part.strip() for part in value.split(self.delimiter)]
+        if isinstance(value, str) and self.is_text:
+            listed = list_of_text(value)
+            value = value if listed is None else listed
         items = value if isinstance(value, list) else [value]
+        if self.is_vector and not (value is None or is_missing_cell(value)):
+            return self._of_vector(items)
         found = [_cell_of(item, self) for item in items]
         bad = next((cell for cell in found if cell.problem), None)
         if bad is not None:
@@ -120,6 +134,16 @@ class SetTarget:
         if self.task == "classification" and len(classes) > 1:
             return Cell((), "label-set-not-one", f"{self.column}: {_short(value)}")
         return Cell(classes)
+
+    def _of_vector(self, items: Sequence[Any]) -> Cell:
+        """The classes that a list of 0 and 1 says."""
+        assert self.declared is not None
+        marks = [str(item).strip().lower() for item in items]
+        if len(marks) != len(self.declared) or not all(m in PRESENT | ABSENT for m in marks):
+            what = f"{self.column}: expected {len(self.declared)} times 0 or 1, got {_short(items)}"
+            return Cell((), "row-malformed", what)
+        found = (n for n, mark in zip(self.declared, marks, strict=True) if mark in PRESENT)
+        return _set_of(tuple(found), self.task)
 
 
 @dataclass(frozen=True)
@@ -133,7 +157,11 @@ class IndicatorTarget:
 
     columns: tuple[str, ...]
     task: Task = "multilabel"
-    declared: tuple[str, ...] | None = None
+
+    @property
+    def declared(self) -> tuple[str, ...]:
+        """The classes, those that no row carries included."""
+        return self.columns
 
     def sql(self, scan: Scan) -> tuple[str, ...]:
         """The cells by which rows are grouped."""
@@ -149,9 +177,14 @@ class IndicatorTarget:
             elif value not in ABSENT:
                 example = f"{column}: expected 0 or 1, got {_short(value)}"
                 return Cell((), "row-malformed", example)
-        if self.task == "classification" and len(classes) != 1:
-            return Cell((), "label-set-not-one", " + ".join(classes[:5]) or "no class")
-        return Cell(tuple(classes))
+        return _set_of(tuple(classes), self.task)
+
+
+def _set_of(classes: tuple[str, ...], task: Task) -> Cell:
+    """The classes that 0 and 1 say; one alone in a classification."""
+    if task == "classification" and len(classes) != 1:
+        return Cell((), "label-set-not-one", " + ".join(classes[:5]) or "no class")
+    return Cell(classes)
 
 
 PRESENT = frozenset({"1", "1.0", "true"})
@@ -165,12 +198,14 @@ class NumberTarget:
     Attributes:
         column: its name.
         bins: that stand as classes; None where no row has a number.
+        decimal_comma: numbers are written 1.234,5.
     """
 
     column: str
     bins: Bins | None = None
     task: Task = "regression"
     declared: tuple[str, ...] | None = None
+    decimal_comma: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -182,6 +217,11 @@ class NumberTarget:
         kind = dict(scan.columns).get(self.column, "")
         is_stored = scan.is_typed and kind.startswith(NUMERIC)
         number = scan.cell(self.column) if is_stored else text_of_cell(scan, self.column)
+        if self.decimal_comma:
+            bare = (
+                f"CASE WHEN {_has_points(number)} THEN replace({number}, '.', '') ELSE {number} END"
+            )
+            number = f"replace({bare}, ',', '.')"
         return (
             f"CASE WHEN isfinite(TRY_CAST({number} AS DOUBLE)) "
             f"THEN TRY_CAST({number} AS DOUBLE) END"
@@ -223,15 +263,26 @@ class NumberTarget:
         return () if self.bins is None else self.bins.names
 
 
+def _has_points(number: str) -> str:
+    """SQL that is true of a number whose points part thousands: 1.234 or 1.234,5."""
+    return f"regexp_full_match(trim({number}), '[-+]?\\d{{1,3}}(\\.\\d{{3}})+(,\\d+)?')"
+
+
 Target = ClassTarget | SetTarget | IndicatorTarget | NumberTarget
 
 
 def _raw(scan: Scan, column: str) -> str:
     """A cell as it is grouped: as stored where that is simple, else as JSON."""
     cell = scan.cell(column)
-    if scan.is_typed and dict(scan.columns).get(column) == "BLOB":
+    if _is_nested(scan, column):
+        return f"CAST(to_json({cell}) AS VARCHAR)"
+    kind = dict(scan.columns).get(column, "") if scan.is_typed else ""
+    if kind == "BLOB":
         return f"coalesce(TRY(decode({cell})), CAST({cell} AS VARCHAR))"
-    return f"CAST(to_json({cell}) AS VARCHAR)" if _is_nested(scan, column) else cell
+    if kind.startswith("DECIMAL"):
+        return f"CAST({cell} AS DOUBLE)"
+    # Dates and the like would be told differently row by row and as an array.
+    return cell if not kind or AS_STORED.fullmatch(kind) else f"CAST({cell} AS VARCHAR)"
 
 
 def _is_nested(scan: Scan, column: str) -> bool:
@@ -302,9 +353,6 @@ def _number_of_class(value: Any, declared: tuple[str, ...]) -> int | None:
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return value if isinstance(value, int) else None
-
-
-WHOLE = re.compile(r"-?[0-9]{1,18}")
 
 
 def _short(value: object) -> str:
