@@ -207,6 +207,8 @@ def _warnings_told() -> Iterator[None]:
     """Tell our warnings as errors are told, each once, and without a line of code."""
     with warnings.catch_warnings():
         warnings.simplefilter("always", BalancekitWarning)
+        # What Pillow finds odd in a file and reads all the same is not for our users.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
         shown = warnings.showwarning
         told: set[str] = set()
 

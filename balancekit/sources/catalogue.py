@@ -243,6 +243,8 @@ def open_source(
         return remote.open_url(
             data, lambda path: open_source(path, options, format=format), options, format
         )
+    if not os.fspath(data):  # an unset variable of a script, say; Path("") is this folder
+        raise DataError("expected a path, got an empty one. For this folder, say '.'.")
     path = Path(data)
     if not path.exists() and ENTRY_OF["webdataset"].recognise(path) is None:  # many, by a pattern
         raise DataError(

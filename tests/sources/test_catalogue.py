@@ -247,3 +247,12 @@ def test_the_label_column_of_open_images_is_known(tmp_path):
     (tmp_path / "a.csv").write_text(head + rows)
 
     assert read(tmp_path / "a.csv").class_counts().tolist() == [10, 10]
+
+
+def test_an_empty_path_is_not_this_folder(tmp_path, monkeypatch):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.jpg").touch()
+    monkeypatch.chdir(tmp_path)
+    assert open_source(".").read_labels().n_samples == 1
+    with pytest.raises(DataError, match="expected a path, got an empty one"):
+        open_source("")
