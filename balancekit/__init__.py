@@ -145,7 +145,7 @@ def __getattr__(name: str) -> object:
 
         raise MissingLibraryError(
             f"balancekit.{name} needs torch, which is not installed. "
-            "pip install 'balancekit[train]' brings it; from a clone, pip install '.[train]'"
+            "From a clone: pip install '.[train]'"
         ) from None
     globals()[name] = value
     return value

@@ -22,6 +22,9 @@ __all__ = ["Verify", "analyze", "resample"]
 
 Verify = Literal["auto", "none", "header", "decode"]
 
+TABLES = ("csv", "jsonl", "parquet")
+"""Formats whose rows are compared, if there are cells beside labels and ids."""
+
 AUTO_VERIFY_SAMPLES = 10_000
 """Up to here "auto" decodes every picture: a few seconds that find each truncated file."""
 
@@ -95,7 +98,7 @@ class _Run:
         """Stats of a source, beside its other splits."""
         counts = self.count(source)
         others = {name: self.count(other) for name, other in source.other_splits().items()}
-        if unseen := self.unseen(counts):
+        if unseen := self.unseen(counts, source.format):
             warnings.warn(f"{source.description}: {unseen}", BalancekitWarning, stacklevel=3)
         return stats_from_counts(
             counts,
@@ -106,7 +109,7 @@ class _Run:
             other_splits=others,
         )
 
-    def unseen(self, counts: Counts) -> str:
+    def unseen(self, counts: Counts, format: str = "memory") -> str:  # noqa: A002
         """Why what was asked for could not be looked at; nothing if it could."""
         if counts.media == "pictures":
             asked = self.duplicates or self.quality or self.verify in ("header", "decode")
@@ -117,7 +120,12 @@ class _Run:
                 "table beside its pictures, or paths that lead to them."
             )
         reasons = []
-        if self.duplicates and not counts.n_checked and counts.n_samples:
+        if self.duplicates and not counts.n_checked and counts.n_samples and format in TABLES:
+            reasons.append(
+                "duplicates were not looked for, as no column with content is left beside the "
+                "labels and ids"
+            )
+        elif self.duplicates and not counts.n_checked and counts.n_samples:
             reasons.append(
                 "duplicates were not looked for, as they are found among pictures, lines of "
                 "text, and rows of CSV, TSV, JSONL and Parquet files"
@@ -136,6 +144,7 @@ class _Run:
             verify = "decode" if counts.n_samples <= AUTO_VERIFY_SAMPLES else "none"
         checks = Checks(
             verify=verify,
+            is_asked=self.verify in ("header", "decode"),
             duplicates=self.duplicates,
             quality=self.quality,
             split=source.split or "",

@@ -136,8 +136,8 @@ def test_pictures_named_by_a_table_are_opened_where_they_are_found(tmp_path):
         assert analyze(table, verify="decode").n_checked == 0
     Image.new("L", (4, 4)).save(tmp_path / "a.png")
     stats = analyze(table, verify="decode")
-    assert stats.n_checked == 2
-    assert "b.png" in next(i for i in stats.issues if i.code == "BK201").examples[0]
+    assert stats.n_checked == 1
+    assert "b.png" in next(i for i in stats.issues if i.code == "BK219").examples[0]
 
 
 UNSEEN = {
@@ -154,6 +154,13 @@ def test_what_was_asked_for_and_cannot_be_looked_at_is_told(checks, words):
     with pytest.warns(BalancekitWarning, match=words):
         stats = analyze(["cat", "dog"], **checks)
     assert (stats.duplicates, stats.quality) == (None, None)
+
+
+def test_a_table_of_ids_and_labels_alone_has_no_content_to_compare(tmp_path):
+    table = tmp_path / "labels.csv"
+    table.write_text("id,label\n" + "".join(f"{i},{i % 3}\n" for i in range(30)))
+    with pytest.warns(BalancekitWarning, match="no column with content is left beside the labels"):
+        assert analyze(table, duplicates=True).duplicates is None
 
 
 def test_a_table_has_no_content_to_check(table):

@@ -104,7 +104,7 @@ try:
 except balancekit.MissingLibraryError as error:
     print(error)
 """
-    assert "balancekit[train]" in run(sys.executable, "-c", script).stdout
+    assert "From a clone: pip install '.[train]'" in run(sys.executable, "-c", script).stdout
 
 
 def test_no_module_bears_the_name_of_a_public_verb():

@@ -234,6 +234,40 @@ def test_the_schema_of_what_is_published_can_be_written(struct):
     assert fields["additionalProperties"] is False
 
 
+def test_stats_show_themselves_in_a_few_lines(stats):
+    lines = str(stats).splitlines()
+    assert repr(stats) == str(stats)
+    assert len(lines) == 4
+    assert lines[0].startswith("Stats of ")
+    assert "152 samples, 4 classes, imbalance ratio 60.0" in lines[1]
+    assert lines[2].strip() == "issues: 2 warnings (BK102, BK104)"
+    assert "to_frame()" in lines[3]
+
+
+def test_stats_in_a_notebook_are_a_table_of_a_few_classes_and_no_markup_of_the_data():
+    names = ("<b>", *(f"class {i}" for i in range(40)))
+    page = analyze(
+        Labels(class_ids=[0] * 90 + list(range(41)) * 2, class_names=names)
+    )._repr_html_()
+    assert "<b>" not in page
+    assert "<td>&lt;b&gt;</td><td>92</td>" in page
+    assert page.count("<tr>") == 12
+    assert "31 more" in page
+
+
+def test_stats_are_saved_and_loaded(stats, tmp_path):
+    stats.save(tmp_path / "analysis.json")
+    assert Stats.load(tmp_path / "analysis.json") == stats
+    assert (tmp_path / "analysis.json").read_bytes() == stats.to_json()
+
+
+def test_a_missing_analysis_and_a_folder_are_told_without_numbers(tmp_path):
+    with pytest.raises(DataError, match=r"none.json: .*, found no such file\. Check the path\.$"):
+        Stats.load(tmp_path / "none.json")
+    with pytest.raises(DataError, match=r", got a folder\. Analyze it first\.$"):
+        Stats.load(tmp_path)
+
+
 def test_stats_are_read_back(stats, tmp_path):
     (tmp_path / "analysis.json").write_bytes(stats.to_json())
     assert Stats.load(tmp_path / "analysis.json") == stats
@@ -265,7 +299,7 @@ def test_a_spoilt_analysis_is_refused_with_its_name(stats, tmp_path, spoil, word
 
 
 def test_an_analysis_that_is_not_there_is_refused(tmp_path):
-    with pytest.raises(DataError, match="No such file"):
+    with pytest.raises(DataError, match="found no such file"):
         Stats.load(tmp_path / "analysis.json")
 
 

@@ -4,12 +4,9 @@ from balancekit.analysis.class_table import SET_TASKS, class_column
 from balancekit.analysis.regression import on_common_bins
 from balancekit.analysis.shift import Shift, measure_shift
 from balancekit.errors import DataError
-from balancekit.stats import ClassChange, Drift, DriftVerdict, Stats
+from balancekit.stats import ClassChange, Drift, DriftVerdict, Stats, shift_matters
 
 __all__ = ["compare_stats"]
-
-CHANCE = 0.05
-"""The p-value under which a shift is more than chance."""
 
 
 def compare_stats(before: Stats, after: Stats) -> Drift:
@@ -118,4 +115,5 @@ def _verdict(
         return "classes-changed"
     if not changes:
         return "unchanged"
-    return "shifted" if shift and shift.p_value < CHANCE else "within-chance"
+    told = shift and shift_matters(shift.jensen_shannon, shift.jensen_shannon_null, shift.p_value)
+    return "shifted" if told else "within-chance"

@@ -94,6 +94,22 @@ class Repeats:
             repeats.update({name: n - 1 for name, n in carried.items() if n > 1})
         return repeats
 
+    def near_repeats(self) -> tuple[ContentGroup, ...]:
+        """Groups of which the measured split holds two contents or more."""
+        return tuple(group for group in self.near if group.n_own_contents > 1)
+
+    def near_conflicts(self) -> tuple[ContentGroup, ...]:
+        """Near groups of which the samples have no class in common, as far as they have any.
+
+        Frames of one film may show a cat more or less: sets of labels need not be the same.
+        """
+        return tuple(group for group in self.near if self._have_nothing_common(group))
+
+    def _have_nothing_common(self, group: ContentGroup) -> bool:
+        names = {sighting.class_name for sighting in group.sightings if sighting.class_name}
+        carried = [frozenset(_carried(name, self.class_names)) for name in names]
+        return bool(carried) and not frozenset.intersection(*carried)
+
     def n_repeats(self) -> int:
         """Samples of the measured split beyond the first of each exact group and label."""
         return sum(
@@ -229,9 +245,11 @@ def measure_duplicates(repeats: Repeats, class_names: tuple[str, ...]) -> Duplic
     return Duplicates(
         n_compared=repeats.n_compared,
         n_exact=sum(max(0, len(group.of_split(repeats.split)) - 1) for group in repeats.exact),
-        n_near=sum(max(0, group.n_own_contents - 1) for group in repeats.near),
+        n_near=sum(group.n_own_contents - 1 for group in repeats.near_repeats()),
         n_conflicts=sum(group.conflicts() for group in repeats.exact),
+        n_near_conflicts=len(repeats.near_conflicts()),
         share_per_class=tuple(by_class[name] / max(1, seen.get(name, 0)) for name in class_names),
+        n_groups=len(listed),
         groups=tuple(
             DuplicateGroup(
                 near=group.near, n_samples=len(group.sightings), sightings=_varied(group)

@@ -271,7 +271,8 @@ EXPLANATIONS: dict[str, str] = {
         "One content stands under two classes, so one of the labels is wrong, or both are right "
         "and the task is multi-label. Whatever a model answers, it is wrong once, which puts a "
         "ceiling on its accuracy. Decide for one class, or say `--task multilabel` if both hold. "
-        "Nearly the same pictures are not told here, as fine classes differ by little."
+        "Nearly the same pictures are told apart from these, in BK411, as fine classes differ by "
+        "little."
     ),
     "BK407": (
         "One measure of the picture, such as its brightness, size or sharpness, tells the class "
@@ -297,5 +298,20 @@ EXPLANATIONS: dict[str, str] = {
         "It is a hint, not a proof; pictures without contrast are left out, as all of them look "
         "alike. Look at the examples, and split by film, patient or place instead of by picture. "
         "Source of the hash: Krawetz, Kind of like that, 2013."
+    ),
+    "BK410": (
+        "Pictures of the measured split look nearly the same, by the measure of BK409. A random "
+        "split of them puts one of a pair into training and the other into validation, which "
+        "then measures what was learnt by heart. A class of many near copies also has fewer "
+        "different samples than it seems. The number is that of contents beyond the first of "
+        "each group. Keep each group in one split, as by film, patient or place; whether to thin "
+        "them out depends on how they came to be."
+    ),
+    "BK411": (
+        "Pictures that look nearly the same, by the measure of BK409, have no class in common. "
+        "One of the labels may be wrong, as where a sheet was sorted by two people. It is not "
+        "sure, unlike in BK406: classes that differ by a small mark look alike to this measure, "
+        "and so do things photographed in one rig. Look at each group, and decide. The number is "
+        "that of groups."
     ),
 }

@@ -295,6 +295,16 @@ _KINDS: dict[str, IssueKind] = {
         "samples that another split has nearly the same",
         "Look at the pairs; frames of one film, or crops of one picture, belong in one split.",
     ),
+    "BK410": IssueKind(
+        "warning",
+        "samples that nearly repeat another of the same split",
+        "Keep each group in one split when you split: by film, patient or place.",
+    ),
+    "BK411": IssueKind(
+        "warning",
+        "groups of nearly the same samples under different classes",
+        "Look at them: one class may be wrong, or the classes differ by little.",
+    ),
 }
 
 ISSUE_KINDS: dict[str, IssueKind] = {

@@ -21,6 +21,7 @@ def content_issues(stats: Stats, repeats: Repeats | None) -> Iterator[Issue]:
         if conflicts:
             examples = tuple(_conflict_text(group) for group in _largest_first(conflicts))
             yield issue_of("BK406", Problem(count=len(conflicts), examples=examples))
+        yield from _nearly_repeating(repeats)
     if stats.quality is not None and stats.quality.shortcuts:
         found = stats.quality.shortcuts
         unit_of = {measure.name: measure.unit for measure in stats.quality.measures}
@@ -74,13 +75,27 @@ def _repeating(repeats: Repeats) -> Iterator[Issue]:
     yield issue_of("BK405", Problem(count=repeats.n_repeats(), examples=examples[:N_EXAMPLES]))
 
 
+def _nearly_repeating(repeats: Repeats) -> Iterator[Issue]:
+    """Near groups within the measured split, and those under different classes."""
+    if groups := repeats.near_repeats():
+        examples = tuple(
+            " ≈ ".join(sighting.sample for sighting in group.of_split(repeats.split)[:2])
+            for group in _largest_first(groups)
+        )
+        count = sum(group.n_own_contents - 1 for group in groups)
+        yield issue_of("BK410", Problem(count=count, examples=examples))
+    if conflicts := repeats.near_conflicts():
+        examples = tuple(_conflict_text(group) for group in _largest_first(conflicts))
+        yield issue_of("BK411", Problem(count=len(conflicts), examples=examples))
+
+
 def _largest_first(groups: Sequence[ContentGroup]) -> list[ContentGroup]:
     ranked = sorted(groups, key=lambda group: (-len(group.sightings), group.sightings))
     return ranked[:N_EXAMPLES]
 
 
 def _conflict_text(group: ContentGroup) -> str:
-    """One sample of each set of classes: `a.jpg (cat) = b.jpg (dog)`."""
+    """One sample of each set of classes: `a.jpg (cat) = b.jpg (dog)`; ≈ if nearly the same."""
     one_of: dict[str, str] = {}
     for sighting in group.sightings:
         if sighting.class_name:
@@ -88,4 +103,4 @@ def _conflict_text(group: ContentGroup) -> str:
             one_of.setdefault(
                 sighting.class_name, f"{sighting.sample} ({sighting.class_name}{inside})"
             )
-    return " = ".join(list(one_of.values())[:3])
+    return (" ≈ " if group.near else " = ").join(list(one_of.values())[:3])

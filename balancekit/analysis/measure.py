@@ -39,7 +39,7 @@ def stats_from_counts(
     others = dict(sorted((other_splits or {}).items()))
     counted = counts.per_class()
     per_class = {name: counted.get(name, 0) for name in class_names}
-    classes = measure_classes(counts, class_names, held_out_samples(counts, split, others))
+    classes = measure_classes(counts, class_names, held_out_samples(counts, others))
     sightings = [part.sightings for part in (counts, *others.values())]
     repeats = find_repeats(sightings, split or "", tuple(others), class_names, counts.seen_once)
     of_sets = counts.task in SET_TASKS

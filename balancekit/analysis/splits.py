@@ -17,18 +17,18 @@ VALIDATION, TEST = ("val", "valid", "validation", "dev", "eval"), ("test", "test
 
 
 def held_out_samples(
-    counts: Counts, split: str | None, other_splits: Mapping[str, Counts]
+    counts: Counts, other_splits: Mapping[str, Counts]
 ) -> Mapping[str, int] | None:
-    """Samples of each class in the split that validates, or else in the one that tests.
+    """Samples of each class in the other split that validates, or else in the one that tests.
 
-    None if no split has such a name. The measured split may be that split itself.
+    None if no other split has such a name and a class in common with the measured one.
     """
     by_name = {name.casefold(): other for name, other in other_splits.items()}
-    if split is not None:
-        by_name[split.casefold()] = counts
+    ours = {name for name, n in counts.samples_per_class.items() if n}
     for wanted in (*VALIDATION, *TEST):
-        if wanted in by_name:
-            return by_name[wanted].samples_per_class
+        held_out = by_name[wanted].samples_per_class if wanted in by_name else {}
+        if any(held_out.get(name) for name in ours):
+            return held_out
     return None
 
 

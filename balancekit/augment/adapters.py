@@ -138,8 +138,8 @@ def load_albumentations() -> ModuleType:
             import albumentations
     except ImportError as error:
         raise MissingLibraryError(
-            f"albumentations: expected it to load, got {error}. Install it with "
-            "`pip install 'balancekit[albumentations]'`."
+            f"albumentations: expected it to load, got {error}. "
+            "From a clone: pip install '.[albumentations]'"
         ) from None
     finally:
         if before is None:

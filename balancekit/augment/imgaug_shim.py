@@ -60,8 +60,7 @@ def _import_imgaug() -> ModuleType:
             import imgaug
     except (ImportError, AttributeError) as error:
         raise MissingLibraryError(
-            f"imgaug: expected it to load, got {error}. Install it with "
-            "`pip install 'balancekit[imgaug]'`."
+            f"imgaug: expected it to load, got {error}. From a clone: pip install '.[imgaug]'"
         ) from None
     finally:
         if needs_sctypes:

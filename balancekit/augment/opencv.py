@@ -18,7 +18,7 @@ def load_cv2() -> Any:
     except ModuleNotFoundError as error:
         raise MissingLibraryError(
             f"augmentation: expected OpenCV to be installed, got {error}. "
-            "Install it with `pip install 'balancekit[train]'`."
+            "From a clone: pip install '.[train]'"
         ) from None
     except ImportError as error:
         raise MissingLibraryError(_broken_opencv(str(error))) from None

@@ -6,6 +6,7 @@ skipped files under --strict, 130 interrupted.
 
 import gc
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -109,6 +110,8 @@ COMMANDS = {
 }
 """What each command does, and examples of it."""
 
+VERBS_OF_PYTHON = ("build", "compare", "read", "resample")
+
 app = App(
     name="balancekit",
     help=(
@@ -180,7 +183,7 @@ def run(arguments: Sequence[str]) -> int:
     except SettingsError as error:
         return _refuse(str(error))
     except CycloptsError as error:
-        return _refuse(f"{_usage(error)}\nSee {_help_for(arguments)}")
+        return _refuse(f"{_usage(error, arguments)}\nSee {_help_for(arguments)}")
     except BalancekitError as error:
         return _refuse(str(error))
     except BrokenPipeError:  # a reader that leaves early changes nothing of the outcome
@@ -225,15 +228,23 @@ def _warnings_told() -> Iterator[None]:
         yield
 
 
-def _usage(error: CycloptsError) -> str:
+def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
     """What is wrong with the arguments, in one sentence."""
+    command = arguments[0] if arguments else ""
+    if command in VERBS_OF_PYTHON:
+        return (
+            f"{command} is a function of Python: balancekit.{command}(…). "
+            f"In Python, help(balancekit.{command}) tells of it."
+        )
     if isinstance(error, UnusedCliTokensError):
         tokens = ", ".join(map(repr, error.unused_tokens or ()))
         return (
             f"expected no more arguments, got {tokens}. Quote a name that has spaces; "
             "the file behind --json ends in .json."
         )
-    return str(error).strip()
+    # A setting is named by its table, as it stands in the file.
+    table = rf"\2 of [tool.balancekit.{command}]"
+    return re.sub(r"\[(tool)\]\[balancekit\]\[([\w-]+)\]", table, str(error).strip())
 
 
 def _help_for(arguments: Sequence[str]) -> str:

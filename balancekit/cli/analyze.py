@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from balancekit.cli.gate import Gate
     from balancekit.engines import Engine
 
-__all__ = ["analyze", "analyze_with_progress", "can_recommend"]
+__all__ = ["LABELS_LIKE_IDS", "analyze", "analyze_with_progress", "can_recommend"]
 
 CHECKS = Group("What to look at besides the labels", sort_key=11)
 RUN = Group("Where to count", sort_key=12)
@@ -88,6 +88,7 @@ Strict = Annotated[
     ),
 ]
 
+LABELS_LIKE_IDS = "BK107"
 RECOMMENDED_TASKS = ("classification", "multilabel")
 
 
@@ -221,6 +222,8 @@ def _is_skipped(issue: Issue) -> bool:
 
 def can_recommend(stats: Stats) -> bool:
     """Whether there are classes to tell apart, in a task that plans are made for."""
+    if any(issue.code == LABELS_LIKE_IDS for issue in stats.issues):
+        return False
     n_filled = sum(count > 0 for count in stats.class_counts)
     return stats.task in RECOMMENDED_TASKS and n_filled > 1
 

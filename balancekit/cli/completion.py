@@ -15,5 +15,8 @@ def completion(
     """A script by which a shell completes commands and options."""
     from balancekit.cli import app
 
-    write_out(app.generate_completion(shell=shell).encode() + b"\n")
+    script = app.generate_completion(shell=shell)
+    if shell == "bash":  # where nothing of ours fits, as for DATA: names of files
+        script = script.replace("\ncomplete -F ", "\ncomplete -o default -F ")
+    write_out(script.encode() + b"\n")
     return 0

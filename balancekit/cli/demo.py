@@ -274,5 +274,5 @@ def _require(*modules: str) -> None:
     missing = [name for name in modules if find_spec(name) is None]
     if missing:
         raise MissingLibraryError(
-            f"demo: needs {', '.join(missing)}, not installed. pip install 'balancekit[demo]'"
+            f"demo: needs {', '.join(missing)}, not installed. From a clone: pip install '.[demo]'"
         )

@@ -44,7 +44,7 @@ DriftFailOn = Annotated[
         consume_multiple=False,
         show_default=False,
         help="Leave with exit code 1 if this is so, such as 'js > 0.1 or removed > 0'; may be "
-        "given several times. A name that there is not lists all.",
+        "given several times. An unknown name lists all that there are.",
     ),
 ]
 

@@ -25,13 +25,13 @@ def formats() -> int:
         say(console, entry.what, first=f"  {entry.name}", first_style="bold", indent=INDENT)
         say(console, ", ".join(entry.tasks), "dim", indent=INDENT)
         if entry.name in EXTRAS:
-            brings = f"needs pip install 'balancekit[{EXTRAS[entry.name]}]'"
+            brings = f"needs, from a clone: pip install '.[{EXTRAS[entry.name]}]'"
             say(console, Text(brings, "yellow"), indent=INDENT)
     console.print()
     say(
         console,
-        "Also URLs of any of them (pip install 'balancekit[remote]' for http), and labels that "
-        "Labels.save wrote.",
+        "Also URLs of any of them (for http, from a clone: pip install '.[remote]'), and labels "
+        "that Labels.save wrote.",
         "dim",
         indent=0,
     )

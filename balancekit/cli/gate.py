@@ -118,7 +118,7 @@ def parse_gate(text: str, known: Iterable[str], option: str = "--fail-on") -> Ga
         option: that the text is the value of, for messages.
 
     Raises:
-        OptionError: the text is no condition, or names a measure that there is not.
+        OptionError: the text is no condition, or names an unknown measure.
     """
     return Gate(text, _Parser(text, frozenset(known), option).whole())
 
@@ -210,8 +210,10 @@ class _Parser:
         )
 
     def _unknown_measure(self) -> OptionError:
-        near = difflib.get_close_matches(self.symbol, self.known, 1)
-        meant = f" Did you mean {near[0]!r}?" if near else ""
+        # A part of a name, as ir of ir_before, is less alike than it is meant.
+        parts = sorted(name for name in self.known if self.symbol in name.split("_"))
+        near = parts or difflib.get_close_matches(self.symbol, self.known, 1)
+        meant = f" Did you mean {' or '.join(map(repr, near[:3]))}?" if near else ""
         codes = {name for name in self.known if name.isupper()}
         listed = ", ".join(sorted(self.known - codes))
         return OptionError(

@@ -100,6 +100,8 @@ FOUND_BY: Mapping[str, str] = {
     "BK406": "duplicates",
     "BK407": "shortcuts",
     "BK409": "near_leaks",
+    "BK410": "duplicates",
+    "BK411": "duplicates",
 }
 """Codes that are looked for only where a measure is known: elsewhere none is not zero."""
 

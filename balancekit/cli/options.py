@@ -52,7 +52,7 @@ FailOn = Annotated[
         consume_multiple=False,
         show_default=False,
         help="Leave with exit code 1 if this is so, such as 'ir > 100 or few > 0'; may be given "
-        "several times. A name that there is not lists all.",
+        "several times. An unknown name lists all that there are.",
     ),
 ]
 OutputFormat = Annotated[
@@ -96,7 +96,9 @@ class Reading:
     ] = "auto"
     header: Annotated[
         bool | None,
-        Parameter(help="Whether the first line of a table names its columns; looked at if unsaid."),
+        Parameter(
+            help="Whether the first line of a table names its columns; guessed if not given."
+        ),
     ] = None
     void_index: Annotated[
         int | None,

@@ -6,12 +6,13 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
-from balancekit.cli.analyze import analyze_with_progress
+from balancekit.cli.analyze import LABELS_LIKE_IDS, analyze_with_progress
 from balancekit.cli.options import JsonTarget, Reading, Seed
 from balancekit.cli.output import (
     check_target,
     output_console,
     shell_command,
+    tell,
     write_json,
 )
 from balancekit.errors import OptionError
@@ -74,6 +75,7 @@ def recommend(
     _check_output(output)
     check_target("--json", json)
     stats = Stats.load(data) if data.endswith(".json") else analyze_with_progress(data, reading)
+    _warn_of_ids(stats)
     plan = recommender.recommend(
         stats,
         objective=objective,
@@ -103,6 +105,13 @@ def recommend(
             _say_code(plan, output, "In your code:")
             _say_written(data, output, read_by)
     return 0
+
+
+def _warn_of_ids(stats: Stats) -> None:
+    """Say before the plan where the labels look like ids: it would be of no use."""
+    for issue in stats.issues:
+        if issue.code == LABELS_LIKE_IDS:
+            tell(f"warning: {issue.title}; this plan is of no use then. {issue.what_to_do}")
 
 
 def _check_output(output: str | None) -> None:

@@ -1,5 +1,6 @@
 """Settings of `[tool.balancekit]` in the pyproject.toml of this folder or of one above."""
 
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ TABLE = ("tool", "balancekit")
 
 
 class SettingsError(CycloptsError):
-    """A file of settings is malformed, or names what there is not."""
+    """A file of settings is malformed, or names an unknown command or option."""
 
 
 def apply_settings(app: "App", commands: tuple[str, ...], arguments: "ArgumentCollection") -> None:
@@ -25,7 +26,7 @@ def apply_settings(app: "App", commands: tuple[str, ...], arguments: "ArgumentCo
     options. Where both are given, the command line wins.
 
     Raises:
-        SettingsError: the file is no TOML, or names a command or option that there is not.
+        SettingsError: the file is no TOML, or names an unknown command or option.
     """
     path = _nearest(Path.cwd())
     if path is None:
@@ -37,8 +38,11 @@ def apply_settings(app: "App", commands: tuple[str, ...], arguments: "ArgumentCo
 
     unknown = set(settings) - set(COMMANDS)
     if unknown:
+        wrong = sorted(unknown)[0]
+        near = difflib.get_close_matches(wrong, COMMANDS, 1)
+        meant = f"Did you mean [tool.balancekit.{near[0]}]? " if near else ""
         raise SettingsError(
-            f"{path}: expected commands in [tool.balancekit], got {sorted(unknown)[0]!r}. "
+            f"{path}: expected commands in [tool.balancekit], got {wrong!r}. {meant}"
             "An option stands in the table of its command, such as [tool.balancekit.analyze]."
         )
     from cyclopts.config import Dict

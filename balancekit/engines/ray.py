@@ -137,7 +137,7 @@ class RayEngine:
             except ImportError as error:
                 raise MissingLibraryError(
                     f"the engine ray needs the library Ray: {error}. "
-                    "Install it with: pip install 'balancekit[ray]'"
+                    "From a clone: pip install '.[ray]'"
                 ) from None
             if not ray.is_initialized():
                 self._start(ray)

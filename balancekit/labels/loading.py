@@ -10,6 +10,7 @@ import numpy as np
 from balancekit.errors import BalancekitWarning, DataError
 from balancekit.labels.arrays import labels_of_array, labels_of_sequence, tensor_as_array
 from balancekit.labels.labels import Labels, Task
+from balancekit.labels.objects import named_as_in
 from balancekit.labels.tables import (
     LABEL_COLUMNS,
     is_huggingface,
@@ -53,7 +54,7 @@ def loaded_labels(
         _warn(f"{name}: no attribute gives its labels, so {len(found)} samples were loaded")
     if feature is not None:
         return labels_of_feature(found, feature, task)
-    return _labels_of_found(found, task)
+    return named_as_in(_labels_of_found(found, task), data)
 
 
 def _warn(what: str) -> None:
@@ -105,6 +106,8 @@ def _only_labels(data: Any, label: str | tuple[str, ...] | None) -> tuple[Any, s
 
 def _label_of(sample: Any, name: str, label: str | tuple[str, ...] | None) -> Any:
     if isinstance(sample, Mapping):
+        if label is None and "boxes" in sample and "labels" in sample:
+            return sample  # a target of a detection, which carries its picture or none
         wanted = (label,) if isinstance(label, str) else LABEL_COLUMNS
         for key in wanted:
             if key in sample:
@@ -126,7 +129,13 @@ def _label_of(sample: Any, name: str, label: str | tuple[str, ...] | None) -> An
 
 def _labels_of_found(found: Sequence[Any], task: Task | None) -> Labels:
     if found and all(isinstance(item, Mapping) and "labels" in item for item in found):
-        return _labels_of_detections(found)
+        try:
+            return _labels_of_detections(found)
+        except (ValueError, TypeError) as error:
+            raise DataError(
+                "labels: expected targets with whole numbers under labels [k] and boxes [k, 4], "
+                f"got others: {error}"
+            ) from None
     arrays = [_as_array(item) for item in found]
     vectors = [array for array in arrays if array is not None and array.size > 1]
     if vectors and len(vectors) == len(found) and len({array.shape for array in vectors}) == 1:

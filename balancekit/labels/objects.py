@@ -17,11 +17,12 @@ from balancekit.labels.labels import Labels, Task
 from balancekit.labels.tables import (
     is_huggingface,
     labels_of_huggingface,
+    labels_of_lists,
     labels_of_pandas,
     labels_of_polars,
 )
 
-__all__ = ["find_labels", "labels_of"]
+__all__ = ["find_labels", "labels_of", "named_as_in"]
 
 LABEL_ATTRIBUTES = ("targets", "_labels", "labels", "y", "attr")
 PAIR_ATTRIBUTES = ("samples", "_samples", "imgs")
@@ -71,6 +72,8 @@ def find_labels(data: object, label: Wanted = None, *, task: Task | None = None)
         return labels_of_array(data, task)
     if callable(getattr(data, "detach", None)):  # a tensor, wherever it lives
         return labels_of_tensor(data, task)
+    if isinstance(data, list | tuple) and _are_label_lists(data):
+        return labels_of_lists(list(map(_in_order, data)), None, task)
     if isinstance(data, list | tuple | range):
         return labels_of_sequence(data, task)
     if isinstance(data, Mapping):
@@ -83,6 +86,22 @@ def find_labels(data: object, label: Wanted = None, *, task: Task | None = None)
         is_stream = not hasattr(data, "__len__")
         return None if is_stream else labels_of_huggingface(data, label, task)
     return _labels_of_dataset(data, task)
+
+
+def _in_order(row: Any) -> list[Any]:
+    """The classes of a sample; a set has none of its own."""
+    return sorted(row, key=str) if isinstance(row, set | frozenset) else row
+
+
+def _are_label_lists(data: Sequence[Any]) -> bool:
+    """Whether each item lists the classes of a sample; a tuple may be a sample with its label."""
+    if not data or not all(isinstance(row, list | set | frozenset) for row in data):
+        return False
+    cells = [cell for row in data for cell in row]
+    # Not both, as in pairs of a path and a class.
+    return bool(cells) and any(
+        all(isinstance(cell, kind) for cell in cells) for kind in (str, (int, np.integer))
+    )
 
 
 def _labels_of_dataset(data: Any, task: Task | None) -> Labels | None:
@@ -104,11 +123,11 @@ def _labels_of_dataset(data: Any, task: Task | None) -> Labels | None:
     for attribute in LABEL_ATTRIBUTES:
         found = _attribute(data, attribute)
         if found is not None and not callable(found) and _fits(found, data):
-            return _named(labels_of(found, task=task), data)
+            return named_as_in(labels_of(found, task=task), data)
     for attribute in PAIR_ATTRIBUTES:
         found = _attribute(data, attribute)
         if isinstance(found, list) and found and isinstance(found[0], tuple):
-            return _named(labels_of([pair[1] for pair in found], task=task), data)
+            return named_as_in(labels_of([pair[1] for pair in found], task=task), data)
     return None
 
 
@@ -134,7 +153,7 @@ def _fits(found: Any, data: Any) -> bool:
     return not (hasattr(data, "__len__") and hasattr(found, "__len__")) or len(found) == len(data)
 
 
-def _named(labels: Labels, data: Any) -> Labels:
+def named_as_in(labels: Labels, data: Any) -> Labels:
     """The labels with the class names that the data set knows, where they fit."""
     names = _class_names(data)
     numbered = labels.class_names == tuple(map(str, range(labels.n_classes)))

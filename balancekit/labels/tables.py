@@ -46,8 +46,8 @@ def labels_of_pandas(data: Any, label: Wanted, task: Task | None) -> Labels:
             return labels_of_indicators(
                 np.column_stack([data[name].to_numpy() for name in label]), list(map(str, label))
             )
-        if label is None and len(columns) == 1:
-            label = columns[0]
+        if label is None:
+            label = _column_by_name(columns)
         if columns.count(label) != 1:
             raise DataError(_no_column_message("DataFrame", label, columns))
         data = data[label]
@@ -76,8 +76,8 @@ def labels_of_polars(data: Any, label: Wanted, task: Task | None) -> Labels:
         return _of_polars_column(data, task)
     columns = list(data.columns)
     wanted = label if isinstance(label, tuple) else (label,)
-    if label is None and len(columns) == 1:
-        wanted = (columns[0],)
+    if label is None and (found := _column_by_name(columns)) is not None:
+        wanted = (found,)
     if not wanted or any(name not in columns for name in wanted):
         raise DataError(_no_column_message("DataFrame", label, columns))
     if len(wanted) > 1:
@@ -108,6 +108,15 @@ def _as_list(item: Any) -> list[Any] | None:
     if isinstance(item, LISTS):
         return sorted(item, key=str) if isinstance(item, set | frozenset) else list(item)
     return None if is_missing(item) else [item]
+
+
+def _column_by_name(columns: Sequence[Any]) -> Any:
+    """The one column, or the only one that is named as labels are; None if it is not plain."""
+    if len(columns) == 1:
+        return columns[0]
+    found = [name for name in columns if isinstance(name, str) and name.lower() in LABEL_COLUMNS]
+    # A lone y may stand beside x, and be no label.
+    return found[0] if len(found) == 1 and found[0].lower() != "y" else None
 
 
 def _no_column_message(where: str, label: object, columns: Sequence[object]) -> str:

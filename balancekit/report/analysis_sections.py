@@ -9,7 +9,15 @@ from balancekit.report.class_table import name_of_class
 from balancekit.report.plots import heat_map, histogram, rank_plot
 from balancekit.report.row_plots import null_plot, share_plot, size_plot, strip_plot
 from balancekit.report.svg import interval_plot
-from balancekit.report.words import decimal, examples_text, n_of, percent, printable, shortened
+from balancekit.report.words import (
+    decimal,
+    examples_text,
+    n_of,
+    percent,
+    printable,
+    shortened,
+    without_zeros,
+)
 from balancekit.stats import DuplicateGroup, SplitStats, Stats, wilson_interval
 
 __all__ = [
@@ -41,7 +49,7 @@ Section = dict[str, Any]
 def rank_plots(stats: Stats) -> list[tuple[str, str, str]]:
     """What shows the imbalance at a glance: SVG, title and caption of each plot.
 
-    The counts by rank, in the task's own unit and in samples where that is another; and the
+    The counts by rank, in the task's own unit and in pictures where that is another; and the
     histogram of a regression target.
     """
     if sum(count > 0 for count in stats.class_counts) < 2:
@@ -55,13 +63,14 @@ def rank_plots(stats: Stats) -> list[tuple[str, str, str]]:
         svg = histogram(stats.class_counts, stats.regression, "Samples by value of the target")
         plots.append((svg, "Samples by value of the target", caption))
     if not own_is_samples and any(samples):
-        plots.append(_rank_plot(stats, samples, "samples"))
-    plots.append(_rank_plot(stats, stats.class_counts, stats.unit))
+        plots.append(_rank_plot(stats, samples, "pictures", in_groups=True))
+    plots.append(_rank_plot(stats, stats.class_counts, stats.unit, in_groups=own_is_samples))
     return plots
 
 
-def _rank_plot(stats: Stats, counts: Sequence[int], unit: str) -> tuple[str, str, str]:
-    in_groups = unit in ("samples", "labels")
+def _rank_plot(
+    stats: Stats, counts: Sequence[int], unit: str, *, in_groups: bool
+) -> tuple[str, str, str]:
     one, many = nouns(stats)
     name = f"{unit.capitalize()} of each {one} by rank"
     empty = sum(not count for count in counts)
@@ -307,10 +316,13 @@ def duplicates_section(stats: Stats) -> Section | None:
         ("compared", f"{found.n_compared:,}", "samples whose content was looked at"),
         ("exact", f"{found.n_exact:,}", "samples that repeat another"),
         ("nearly the same", f"{found.n_near:,}", "pictures that look the same"),
-        ("conflicts", f"{found.n_conflicts:,}", "groups under different classes"),
+        ("conflicts", f"{found.n_conflicts:,}", "same content under different classes"),
+        ("near conflicts", f"{found.n_near_conflicts:,}", "nearly the same, different classes"),
     )
+    n_groups = max(found.n_groups, len(found.groups))
+    listed = f"{len(found.groups):,} of {n_of(n_groups, 'group')}, conflicts and leaks first"
     groups = [_group(group, number) for number, group in enumerate(found.groups[:MOST_GROUPS], 1)]
-    return {"measures": cards, "groups": groups}
+    return {"measures": cards, "groups": groups, "listed": listed}
 
 
 def _group(group: DuplicateGroup, number: int) -> Section:
@@ -358,8 +370,8 @@ def quality_section(stats: Stats) -> Section | None:
                 "name": name_of_class(shortcut.class_name),
                 "measure": _called(shortcut.measure),
                 "auc": decimal(shortcut.auc, 2),
-                "median": decimal(shortcut.median, 2),
-                "others": decimal(shortcut.median_of_others, 2),
+                "median": without_zeros(shortcut.median),
+                "others": without_zeros(shortcut.median_of_others),
             }
             for shortcut in quality.shortcuts
         ],

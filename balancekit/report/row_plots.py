@@ -20,7 +20,7 @@ from balancekit.report.svg import (
     frame,
     name_width,
 )
-from balancekit.report.words import decimal, n_of, percent
+from balancekit.report.words import decimal, n_of, percent, without_zeros
 from balancekit.stats import QualityMeasure, SplitStats
 
 __all__ = ["null_plot", "share_plot", "size_plot", "strip_plot"]
@@ -167,7 +167,7 @@ def strip_plot(measure: QualityMeasure, names: Sequence[str], title: str) -> str
     middle = axis.at(measure.median) if high > low else (left + right) / 2
     parts = [draw_line(left, 30, right, 30, ink=FAINT, width=2)]
     parts.append(draw_line(middle, 16, middle, 44, ink=INK, width=2))
-    label = f"median of all {decimal(measure.median, 2)}"
+    label = f"median of all {without_zeros(measure.median)}"
     end = "start" if middle < left + 90 else "end" if middle > right - 90 else "middle"
     parts.append(draw_text(middle, 8, label, anchor=end, size=11, ink=SOFT))
     for value in _spread(values).tolist():
@@ -176,11 +176,11 @@ def strip_plot(measure: QualityMeasure, names: Sequence[str], title: str) -> str
     lowest, highest = min(known), max(known)
     if high > low:
         for (value, i), x, anchor in ((lowest, left, "start"), (highest, right, "end")):
-            text = f"{fitted(names[i])} {decimal(value, 2)}"
+            text = f"{fitted(names[i])} {without_zeros(value)}"
             parts.append(draw_text(x, 52, text, anchor=anchor, size=11))
     words = (
-        f"From {decimal(lowest[0], 2)} for {fitted(names[lowest[1]])} to "
-        f"{decimal(highest[0], 2)} for {fitted(names[highest[1]])}."
+        f"From {without_zeros(lowest[0])} for {fitted(names[lowest[1]])} to "
+        f"{without_zeros(highest[0])} for {fitted(names[highest[1]])}."
     )
     return frame(STRIP, 62, title, parts, words)
 

@@ -24,6 +24,7 @@ __all__ = [
     "printable",
     "shortened",
     "verdict",
+    "without_zeros",
 ]
 
 LEVELS = (
@@ -46,10 +47,15 @@ UNIT_TITLES: Mapping[Unit, str] = {
 EXAMPLES_OF_OTHERS = frozenset({"BK402", "BK403", "BK405", "BK407"})
 """Issues whose examples are not one each of what is counted."""
 
+LABELS_LIKE_IDS = "BK107"
+
 LEFT_TO_RIGHT = "\u200e"
 
 LONGEST_NAME = 40
 """Characters of a class name in a sentence."""
+
+CHANCE = 0.05
+"""The p-value from which on a difference is called chance."""
 
 MOST_EXAMPLES, LONGEST_EXAMPLE = 3, 160
 
@@ -86,6 +92,16 @@ def decimal(value: float | None, digits: int) -> str:
     if value is None:
         return "–"
     return f"{value:,.{digits if abs(value) < 1000 else 0}f}"
+
+
+def without_zeros(value: float | None, digits: int = 2) -> str:
+    """As `decimal`, a whole number without decimals.
+
+    >>> without_zeros(640.0), without_zeros(0.125), without_zeros(0)
+    ('640', '0.12', '0')
+    """
+    text = decimal(value, digits)
+    return text.removesuffix("." + "0" * digits) if value == round(value or 0) else text
 
 
 def printable(text: str) -> str:
@@ -166,6 +182,10 @@ def verdict(stats: Stats) -> tuple[str, str]:
     tone, name = next((tone, name) for top, tone, name in levels if ratio < top)
     names = stats.class_names
     most = shortened(names[stats.class_counts.index(largest)])
+    if any(issue.code == LABELS_LIKE_IDS for issue in stats.issues):
+        n_single = stats.class_counts.count(1)
+        text = f"{n_single:,} of {n_of(len(names), 'class', 'classes')} have one sample"
+        return f"The labels look like ids: {text}.", "bad"
     if stats.task == "regression":
         return f"{name}: {_density_text(stats)}.", tone
     unit = UNIT_TITLES[stats.unit]
@@ -318,4 +338,6 @@ def drift_verdict(drift: Drift) -> str:
         return f"Classes changed: {', '.join([*came, *went])}."
     if drift.verdict == "shifted":
         return "Shifted: the classes are distributed otherwise than chance explains."
+    if drift.p_value is not None and drift.p_value < CHANCE:
+        return "Too small a shift to matter: less than 0.002 bits beyond chance, or p ≥ 0.01."
     return "Within chance: the shares differ no more than those of another draw would."

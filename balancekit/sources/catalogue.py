@@ -9,8 +9,10 @@ from typing import Any, Literal, get_args
 
 from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels, Task
+from balancekit.sources.annotated_pictures import has_suffix, list_folder
 from balancekit.sources.image_folder import is_plain, refuse_unless_classes
 from balancekit.sources.labels_source import LabelsSource, labels_source_of
+from balancekit.sources.nested import refuse_file, refuse_files, refuse_nested
 from balancekit.sources.of_task import SourceOfTask
 from balancekit.sources.pictures import readable
 from balancekit.sources.source import Format, ReadOptions, Source
@@ -270,12 +272,40 @@ def _entry_of(path: Path, format: Format | Literal["auto"]) -> FormatEntry:  # n
         return ENTRY_OF["image-folder"]
     for entry in FORMATS:
         if entry.recognise(path) is not None:
+            if entry.name == "image-folder":
+                refuse_nested(path, _data_set_in, or_say="--format image-folder")
+            elif entry.name == "masks":  # of which one alone may lie below, beside other data
+                refuse_nested(path, _annotations_in, or_say="--format masks", at_least=2)
             return entry
     if path.is_dir():  # its error says what is missing
+        refuse_nested(path, _format_in)
+        refuse_files(path)
         refuse_unless_classes(path)
         return ENTRY_OF["image-folder"]
+    refuse_file(path)
     got = f"a {path.suffix or 'nameless'} file"
     raise DataError(
         f"{path}: expected a data set in a known format, got {got}. Say --format csv if it is "
         "a table; `balancekit formats` lists the others."
     )
+
+
+def _data_set_in(folder: Path) -> str | None:
+    """The format of a folder that is surely no class: it holds annotations of its own."""
+    names: tuple[Format, ...] = ("coco", "huggingface", "arff")
+    if not any(map(has_suffix, list_folder(folder)[1])):  # pictures of a class may have theirs
+        names = ("yolo", *names)
+    return next((name for name in names if ENTRY_OF[name].recognise(folder)), None)
+
+
+def _annotations_in(folder: Path) -> str | None:
+    """The format of a folder of annotations, which may lie beside those of masks."""
+    names: tuple[Format, ...] = ("yolo", "coco", "voc", "huggingface", "arff")
+    return next((name for name in names if ENTRY_OF[name].recognise(folder)), None)
+
+
+def _format_in(folder: Path) -> str | None:
+    """The format of a folder that is surely a data set; class folders alone may be anything."""
+    unsure = ("image-folder", "text", "datumaro")
+    known = (entry for entry in FORMATS if entry.name not in unsure)
+    return next((entry.name for entry in known if entry.recognise(folder)), None)

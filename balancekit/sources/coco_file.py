@@ -112,6 +112,7 @@ class _Content:
                 self.note("duplicate-id", f"image {picture.id}")
         if not listed:
             raise DataError(f"{self.path}: expected at least one entry in images, got none")
+        self.sizes_px = np.array([_size_px(picture) for picture in listed])
         of_entries = self._entries(self._annotations(), index)
         samples: ArrayLike = of_entries[0]
         class_ids: ArrayLike = of_entries[1]
@@ -170,10 +171,19 @@ class _Content:
         faulty |= (width < 0) | (height < 0) | (sizes < 0) | np.isinf(sizes)
         if self.task == "segmentation":
             faulty |= np.isnan(sizes)
+        corners = np.array([(box.x, box.y) for box in boxes], np.float64).reshape(-1, 2)
+        if self.task == "detection":
+            faulty |= (width == 0) | (height == 0)
+            faulty |= self._are_outside(samples, corners, np.column_stack([width, height]))
         usable = (samples >= 0) & (class_ids >= 0) & ~faulty
         for i in np.flatnonzero(~usable).tolist():
             self._note_left_out(annotations[i], int(samples[i]), bool(faulty[i]))
         is_crowd = np.array([one.iscrowd for one in annotations], np.bool_)
+        if self.task == "detection":
+            columns = np.column_stack([samples, class_ids, corners, width, height, sizes, is_crowd])
+            for i in _repeated(columns, np.flatnonzero(usable & ~np.isnan(width))):
+                usable[i] = False
+                self.note("annotation-repeated", f"annotation {annotations[i].id}")
         for i in np.flatnonzero(usable & is_crowd).tolist():
             self.note("crowd-annotation", f"annotation {annotations[i].id}")
         kept = (
@@ -182,6 +192,14 @@ class _Content:
             else []
         )
         return samples[usable], class_ids[usable], sizes[usable], kept
+
+    def _are_outside(
+        self, samples: NDArray[np.int64], corners: NDArray[np.float64], sides: NDArray[np.float64]
+    ) -> NDArray[np.bool_]:
+        """Which boxes show nothing of their picture, of those whose size in px is declared."""
+        of_picture = self.sizes_px[samples]
+        is_outside = ((corners >= of_picture) | (corners + sides <= 0)).any(axis=1)
+        return np.asarray(is_outside & ~np.isnan(of_picture).any(axis=1) & (samples >= 0))
 
     def _note_left_out(self, one: Annotation, sample: int, is_faulty: bool) -> None:
         named = f"annotation {one.id}"
@@ -296,6 +314,10 @@ def _categories_of(document: Document, note: Any) -> list[_Known]:
         if one.id in declared:
             note("duplicate-id", f"category {one.id}")
         declared.setdefault(one.id, _known(one))
+    names = Counter(one.name for one in declared.values())
+    for known in declared.values():
+        if names[known.name] > 1:
+            note("duplicate-id", f"category {known.id}: another is named {known.name!r} too")
     if not document.categories:
         used = {
             one.category_id
@@ -330,9 +352,39 @@ def _positions(ids: Sequence[Id | None], known: Mapping[Id, int]) -> NDArray[np.
     return positions
 
 
+def _size_px(picture: Picture) -> tuple[float, float]:
+    """Width and height that a file declares; NaN where it declares none that can be."""
+    sides = (picture.width, picture.height)
+    if any(not isinstance(side, float) or side <= 0 for side in sides):
+        return math.nan, math.nan
+    return sides  # type: ignore[return-value]
+
+
+def _repeated(columns: NDArray[np.float64], candidates: NDArray[np.int64]) -> list[int]:
+    """Which of some rows are the same as one before."""
+    mixed = np.zeros(len(candidates), np.uint64)
+    for column in columns[candidates].T:  # one number a row finds those that may be the same
+        mixed = (mixed * np.uint64(0x9E3779B97F4A7C15)) ^ np.ascontiguousarray(column).view(
+            np.uint64
+        )
+        mixed ^= mixed >> np.uint64(29)
+    _, number, times = np.unique(mixed, return_inverse=True, return_counts=True)
+    seen: set[tuple[float, ...]] = set()
+    repeated = []
+    for i in candidates[times[number] > 1].tolist():
+        row = tuple(columns[i].tolist())
+        if row in seen:
+            repeated.append(i)
+        seen.add(row)
+    return repeated
+
+
 def _in_words(one: Annotation) -> str:
-    """The sizes of an annotation that cannot be."""
-    sizes = [] if one.bbox is None else [f"box {one.bbox.width:g} × {one.bbox.height:g}"]
+    """The box and area of an annotation that cannot be, or show nothing of the picture."""
+    box = one.bbox
+    sizes = (
+        [] if box is None else [f"box {box.width:g} × {box.height:g} from x {box.x:g}, y {box.y:g}"]
+    )
     if one.area is not None:
         sizes.append(f"area {one.area:g}")
     return ", ".join(sizes) or "its size is not known"

@@ -54,6 +54,8 @@ class Picture(msgspec.Struct, gc=False, kw_only=True):
     id: Id | None = None
     file_name: str | None = None
     coco_url: str | None = None
+    width: float | str | None = None
+    height: float | str | None = None
 
 
 class Category(msgspec.Struct, gc=False, kw_only=True):
@@ -109,7 +111,10 @@ def decode_document(path: Path) -> Document:
     except msgspec.ValidationError as error:
         raise DataError(_not_coco(path, message, error)) from None
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: expected JSON, got {error}") from None
+        got = str(error)
+        if "truncated" in got:
+            got = "a file that is cut off: it ends before its brackets close. Copy it anew"
+        raise DataError(f"{path}: expected JSON, got {got}") from None
 
 
 def _decoded(message: Any) -> Document:

@@ -176,6 +176,10 @@ def _reader(files: Sequence[MaskFile], classes: MaskClasses, void_index: int | N
             for value, n in pixels.by_value.items():
                 greys[value] += n
     by_folder = len({file.class_name for file in files}) > 1
+    if void_index is not None and void_index > 255 and n_index and not n_colour and n_bits == 8:
+        raise OptionError(
+            f"void_index: expected 0 to 255, as these masks have 8 bits a pixel, got {void_index}"
+        )
     if n_colour > n_index:
         return MaskReader("colour", classes, void_index)
     is_binary = n_bits == 8 and len(classes.names) in (0, 2) and void_index != 255

@@ -76,9 +76,9 @@ def open_datumaro(path: Path, options: ReadOptions) -> Source:
     """
     if not _is_installed():
         raise MissingLibraryError(
-            "--format datumaro needs datumaro, which is not installed. pip install "
-            "'balancekit[formats]' brings it, best into an environment of its own, as it holds "
-            "OpenCV below 5"
+            "--format datumaro needs datumaro, which is not installed. From a clone: "
+            "pip install '.[formats]', best into an environment of its own, as it holds OpenCV "
+            "below 5"
         )
     kind = _format_of(path)
     dataset = _imported(str(path), kind)

@@ -257,7 +257,7 @@ def _reaching(shown: str) -> Iterator[None]:
     except ImportError as error:
         raise MissingLibraryError(
             f"{shown}: needs a library that is not installed ({error}). For http and https, "
-            "pip install 'balancekit[remote]' brings it; for others, see fsspec's own message."
+            "from a clone: pip install '.[remote]'; for others, see fsspec's own message."
         ) from None
     except Exception as error:  # every driver has exceptions of its own
         cause = error.__cause__ or error

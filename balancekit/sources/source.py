@@ -93,12 +93,14 @@ class Checks:
         duplicates: fingerprints of the content are kept.
         quality: blur, noise, brightness, size and aspect of each picture are measured.
         split: name by which sightings of duplicates tell where a sample lies.
+        is_asked: the user asked for it, so that pictures none of which is there are told.
     """
 
     verify: Literal["none", "header", "decode"] = "none"
     duplicates: bool = False
     quality: bool = False
     split: str = ""
+    is_asked: bool = False
 
     def __bool__(self) -> bool:
         return self.verify != "none" or self.duplicates or self.quality

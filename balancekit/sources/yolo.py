@@ -68,7 +68,13 @@ def open_yolo(path: Path, options: ReadOptions) -> Source:
         )
     taken = _taken_split(path, settings, options.split)
     source = _source_of(path, settings, taken, options.task, beside=True)
-    if not any(isinstance(part, YoloFiles) for part in source.parts):
+    parts = [part for part in source.parts if isinstance(part, YoloFiles)]
+    if file is None and not any(one.annotations for part in parts for one in part.pictures):
+        raise DataError(
+            f"{path}: expected text files of annotations, in labels/ or beside the pictures, got "
+            "none. Leave out --format yolo, or check the path."
+        )
+    if not parts:
         where = ", ".join(place.path for place in settings.places[taken])
         raise DataError(f"{where}: expected pictures or text files of annotations, got none")
     return source

@@ -143,7 +143,7 @@ class YoloFiles:
             is_fine = (class_ids >= 0) & (class_ids < self._n_classes)
             is_fine &= class_ids == np.floor(class_ids)
             is_fine &= ((shares >= -TOLERANCE) & (shares <= 1 + TOLERANCE)).all(axis=1)
-            is_fine &= (shares[:, 2:] >= 0).all(axis=1)
+            is_fine &= (shares[:, 2:] > 0).all(axis=1)
         return np.asarray(~is_fine)
 
     @property
@@ -203,8 +203,8 @@ class YoloFiles:
         is_finite = math.isfinite(sum(shares))
         if not (is_finite and min(shares) >= -TOLERANCE and max(shares) <= 1 + TOLERANCE):
             return "a share outside of 0 to 1"
-        if n <= 6 and min(values[3], values[4]) < 0:
-            return "a negative width or height"
+        if n <= 6 and min(values[3], values[4]) <= 0:
+            return "a width or height that is not above 0"
         if self.task == "keypoints":
             if points is None:
                 return f"{n} values, without the declared key points"

@@ -23,6 +23,7 @@ from balancekit.stats.measures import (
     Regression,
     Shortcut,
     SplitStats,
+    shift_matters,
 )
 from balancekit.stats.stats import Issue, Stats, fingerprint_of, shot_groups, wilson_interval
 
@@ -52,6 +53,7 @@ __all__ = [
     "Stats",
     "Unit",
     "fingerprint_of",
+    "shift_matters",
     "shot_groups",
     "wilson_interval",
 ]

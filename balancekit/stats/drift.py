@@ -51,7 +51,8 @@ class Drift(_Part, frozen=True, kw_only=True):
         issues_appeared: those whose code the earlier analysis has not; issues_gone: the
             reverse.
         verdict: "unchanged" if classes and counts are the same; "classes-changed" if classes
-            came or went; "shifted" if p_value < 0.05; else "within-chance".
+            came or went; "shifted" by the rule of `SplitStats.is_shifted`, with p < 0.01 and
+            0.002 bits beyond chance; else "within-chance".
     """
 
     schema: Literal["balancekit.drift/1"] = "balancekit.drift/1"

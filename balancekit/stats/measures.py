@@ -20,6 +20,7 @@ __all__ = [
     "Regression",
     "Shortcut",
     "SplitStats",
+    "shift_matters",
 ]
 
 
@@ -29,6 +30,20 @@ SHIFT_CHANCE = 0.01
 LEAST_SHIFT = 0.002
 """Bits beyond chance from which on a shift matters: two classes at 50 and 55 %. In large splits
 chance explains next to nothing."""
+
+
+def shift_matters(shift: float, chance: float, p_value: float) -> bool:
+    """Whether a shift is more than chance explains, and large enough to matter.
+
+    Args:
+        shift: Jensen-Shannon divergence, in bits.
+        chance: 95th percentile of the same without a shift.
+        p_value: how often chance gives as large a one.
+
+    >>> shift_matters(0.05, 0.01, 0.001), shift_matters(0.0019, 0.0016, 0.001)
+    (True, False)
+    """
+    return p_value < SHIFT_CHANCE and shift > chance + LEAST_SHIFT
 
 
 class _Measures(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -78,8 +93,8 @@ class ClassTable(_Measures, frozen=True, kw_only=True):
         median_frequency_weight: median frequency over the frequency of the class, by pixels;
             None for a class without any.
         irlbl: largest label count over that of the class; None for a class without any.
-        held_out: samples of the class in the validation split, or else in the test split; the
-            measured split may be that itself.
+        held_out: samples of the class in another split, that for validation or else for test;
+            None if there is none that has a class in common.
         recall_half_width: half the 95 % interval of a recall of 0.8 measured on `held_out`,
             0.5 where it is 0; None for segmentation and regression.
     """
@@ -193,7 +208,7 @@ class SplitStats(_Measures, frozen=True, kw_only=True):
         shift, chance, p_value = self.jensen_shannon, self.jensen_shannon_null, self.p_value
         if shift is None or chance is None or p_value is None:
             return False
-        return p_value < SHIFT_CHANCE and shift > chance + LEAST_SHIFT
+        return shift_matters(shift, chance, p_value)
 
 
 class DuplicateGroup(_Measures, frozen=True, kw_only=True):
@@ -219,17 +234,21 @@ class Duplicates(_Measures, frozen=True, kw_only=True):
         n_compared: samples whose content was looked at.
         n_exact: samples beyond the first of each exact group; n_near: different contents
             beyond the first of each near group.
-        n_conflicts: exact groups whose samples carry different classes.
+        n_conflicts: exact groups whose samples carry different classes; n_near_conflicts:
+            near groups whose samples have no class in common.
         share_per_class: share of the samples of a class that repeat another of it exactly,
             by class id.
-        groups: at most 20, those with conflicts first, then leaks, then by size.
+        n_groups: exact and near groups that the measured split has a part in.
+        groups: at most 20 of them, those with conflicts first, then leaks, then by size.
     """
 
     n_compared: int
     n_exact: int
     n_near: int
     n_conflicts: int
+    n_near_conflicts: int = 0
     share_per_class: tuple[float, ...]
+    n_groups: int = 0
     groups: tuple[DuplicateGroup, ...] = ()
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import DataError
+from balancekit.files import write_whole
 from balancekit.labels import Media, Task
 from balancekit.stats.counts import Severity, Unit
 from balancekit.stats.measures import (
@@ -22,6 +23,7 @@ from balancekit.stats.measures import (
     Regression,
     SplitStats,
 )
+from balancekit.stats.summary import summary_html, summary_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +89,14 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
                 f"and {len(self.class_counts)} counts"
             )
 
+    def __repr__(self) -> str:
+        """A few lines, not all fields: source, sizes, imbalance and issues."""
+        return summary_text(self)
+
+    def _repr_html_(self) -> str:
+        """The same in a notebook, with a table of the largest and smallest classes."""
+        return summary_html(self)
+
     def counts_array(self) -> NDArray[np.int64]:
         """Samples of each class: int64 [n_classes]."""
         return np.array(self.class_counts, np.int64)
@@ -117,6 +127,14 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         """JSON text that is the same, byte for byte, for the same Stats."""
         return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=2)
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write what `load` and `balancekit recommend` read, complete or not at all.
+
+        Raises:
+            OptionError: the folder of the file is missing, or the file is itself a folder.
+        """
+        write_whole(self.to_json(), path)
+
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Stats":
         """Read what `to_json` gave.
@@ -124,12 +142,17 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Raises:
             DataError: the file is missing, or is no analysis of this version.
         """
+        expected = f"{path}: expected an analysis written by `balancekit analyze --json FILE`"
         try:
             return msgspec.json.decode(Path(path).read_bytes(), type=cls)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{path}: expected an analysis written by `balancekit analyze --json`: {error}"
-            ) from None
+        except FileNotFoundError:
+            raise DataError(f"{expected}, found no such file. Check the path.") from None
+        except IsADirectoryError:
+            raise DataError(f"{expected}, got a folder. Analyze it first.") from None
+        except OSError as error:
+            raise DataError(f"{expected}, cannot read it: {error.strerror}") from None
+        except ValueError as error:
+            raise DataError(f"{expected}: {error}") from None
 
 
 def fingerprint_of(task: Task, counts_by_class: Mapping[str, int], n_samples: int) -> str:

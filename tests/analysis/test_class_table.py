@@ -126,9 +126,23 @@ HELD_OUT = {
     "validation before test": (("test", "val"), "train", (3,)),
     "test where there is no other": (("test", "extra"), "train", (2,)),
     "any case": (("Validation",), "train", (3,)),
-    "the measured split itself": (("train",), "val", (9,)),
+    "not the measured split itself": (("train",), "val", None),
+    "validation, where test is measured": (("train", "val"), "test", (3,)),
+    "test, where validation is measured": (("train", "test"), "val", (2,)),
     "no name that is known": (("fold2",), "train", None),
 }
+
+
+def test_a_split_of_other_classes_is_not_held_out():
+    counts = {
+        "val": Counts(samples_per_class={"b": 4}, n_samples=4),
+        "test": Counts(samples_per_class={"a": 2}, n_samples=2),
+    }
+    measured = Counts(samples_per_class={"a": 9}, n_samples=9)
+    for names, held in ((("val", "test"), (2,)), (("val",), None)):
+        others = {name: counts[name] for name in names}
+        stats = stats_from_counts(measured, "x", ("a",), split="train", other_splits=others)
+        assert stats.per_class.held_out == held
 
 
 @pytest.mark.parametrize(("others", "split", "held"), HELD_OUT.values(), ids=HELD_OUT.keys())

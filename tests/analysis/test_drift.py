@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from balancekit import DataError, Labels, analyze
-from balancekit.analysis import compare_stats
+from balancekit.analysis import compare_stats, stats_from_counts
 from balancekit.analysis.shift import jensen_shannon
-from balancekit.stats import Drift
+from balancekit.report.words import drift_verdict
+from balancekit.stats import Counts, Drift
 
 
 def stats_of(**by_class):
@@ -119,3 +120,21 @@ def test_drift_is_written_and_read_back():
     assert msgspec.json.decode(drift.to_json(), type=Drift) == drift
     assert drift.to_json() == compare_stats(stats_of(a=500, b=100), stats_of(a=500, c=10)).to_json()
     assert msgspec.json.schema(Drift)["$defs"]
+
+
+def test_a_shift_too_small_to_matter_is_told_neither_of_splits_nor_of_a_drift():
+    before, after = {"a": 500_000, "b": 500_000}, {"a": 52_000, "b": 48_000}
+    drift = compare_stats(
+        *(stats_from_counts(counts_of(c), "x", ("a", "b")) for c in (before, after))
+    )
+    assert drift.p_value < 0.01
+    assert drift.verdict == "within-chance"
+    assert "Too small a shift to matter" in drift_verdict(drift)
+    split = stats_from_counts(
+        counts_of(before), "x", ("a", "b"), split="train", other_splits={"val": counts_of(after)}
+    ).splits[0]
+    assert not split.is_shifted()
+
+
+def counts_of(by_class):
+    return Counts(samples_per_class=by_class, n_samples=sum(by_class.values()))

@@ -259,6 +259,34 @@ def test_frames_of_a_film_are_near_though_each_goes_over_into_the_next():
     assert sum(map(len, grouped(np.array(sorted(frames), np.uint64)))) > 30
 
 
+def test_near_repeats_within_a_split_are_told_with_a_pair_of_each_group():
+    stats = stats_of([("1", "a", "x", PRINT), ("2", "a", "y", PRINT ^ 1), ("3", "a", "z", 0)])
+    issue = issue_of(stats, "BK410")
+    assert (issue.severity, issue.count, issue.examples) == ("warning", 1, ("1 ≈ 2",))
+    assert "keep each group in one split" in issue.what_to_do.lower()
+    assert issue_of(stats, "BK411") is None
+    assert stats.duplicates.n_near_conflicts == 0
+
+
+def test_near_groups_under_different_classes_are_counted_apart_from_conflicts():
+    stats = stats_of([("1", "a", "x", PRINT), ("2", "b", "y", PRINT ^ 1)])
+    found = stats.duplicates
+    assert (found.n_conflicts, found.n_near_conflicts) == (0, 1)
+    issue = issue_of(stats, "BK411")
+    assert (issue.severity, issue.count, issue.examples) == (
+        "warning",
+        1,
+        ("1 (a, in train) ≈ 2 (b, in train)",),
+    )
+    assert issue_of(stats, "BK406") is None
+
+
+def test_near_sets_of_labels_with_a_class_in_common_are_no_conflict():
+    rows = [("1", "a", "x", PRINT), ("2", "a, b", "y", PRINT ^ 1), ("3", "b", "z", 0)]
+    assert stats_of(rows).duplicates.n_near_conflicts == 0
+    assert stats_of([*rows, ("4", "b", "w", PRINT ^ 2)]).duplicates.n_near_conflicts == 1
+
+
 def test_near_leaks_are_told_apart_from_leaks():
     stats = stats_of(
         [("1", "a", "x", PRINT), ("2", "a", "y", ~PRINT & 2**64 - 1)],

@@ -46,6 +46,8 @@ def write_data_sets():
     Path("one.csv").write_text("label\ncat\ncat\n")
     Path("none.csv").write_text("label\n")
     Path("columns.csv").write_text("a,b\n1,2\n")
+    ids = "".join(f"x,name {i}\n" for i in range(60))
+    Path("ids.csv").write_text(f"a,label\n{ids}x,name 1\n")
     Path("several.csv").write_text("cat,dog\n" + "1,0\n" * 9 + "1,1\n" * 3 + "0,0\n")
     Path("cells.csv").write_text("label\n" + "cat + dog\n" * 3 + "cat\n" * 9)
     Path("empty").mkdir()
@@ -163,8 +165,31 @@ CASES = {
     "explain two codes": ("explain BK101 BK201", 0, ["● BK101", "● BK201"], []),
     "explain all": ("explain", 0, ["BK101  error    fewer than", "BK104  warning", "BK302  i"], []),
     "explain a code misspelt": ("explain BK14", 2, [], ["got 'BK14'. Did you mean BK"]),
-    "formats": ("formats", 0, ["\n  coco  ", "detection", "pip install 'balancekit[formats]'"], []),
+    "formats": (
+        "formats", 0, ["\n  coco  ", "detection", "from a clone: pip install '.[formats]'"], []
+    ),
     "schema": ("schema analysis", 0, ['"$id": "urn:balancekit:analysis:1"'], []),
+    "a function of Python": (
+        "compare a b", 2, [], ["compare is a function of Python: balancekit.compare(…)."]
+    ),
+    "recommend for ids": (
+        "recommend ids.csv", 0, ["Plan"], ["warning: most classes have one sample", "of no use"]
+    ),
+    "analyze ids": (
+        "analyze ids.csv",
+        0,
+        ["● The labels look like ids: 59 of 60 classes have one sample.", "explain BK103"],
+        [],
+    ),
+    "diff without the file": (
+        "diff none.json later.json", 2, [], ["none.json: expected an", "found no such file. Check"]
+    ),
+    "diff with a measure of analyze, told which of its own are near": (
+        "diff|analysis.json|later.json|--fail-on|ir > 3",
+        2,
+        [],
+        ["got 'ir'. Did you mean 'ir_after' or 'ir_before'?"],
+    ),
     "schema of nothing": ("schema x", 2, [], ['"analysis"']),
     "completion": ("completion zsh", 0, ["#compdef balancekit"], []),
     "diff with itself": (

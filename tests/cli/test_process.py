@@ -234,6 +234,28 @@ def test_completion_is_a_script_that_its_shell_can_read(shell, tmp_path):
     assert (checked.returncode, checked.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_bash_completes_commands_and_leaves_names_of_files_to_the_shell(tmp_path):
+    script = tmp_path / "script"
+    script.write_bytes(process("completion", "bash").stdout)
+    complete = (
+        f"source {script}; complete -p balancekit\n"
+        'say() { COMP_WORDS=(balancekit "$@"); COMP_CWORD=$#; COMPREPLY=(); _balancekit; '
+        'echo "${COMPREPLY[@]}"; }\n'
+        "say anal; say analyze --dup; say analyze pict; say analyze --html pag\n"
+    )
+    done = subprocess.run(["bash", "-c", complete], capture_output=True, check=False)
+    assert done.stderr == b""
+    told = done.stdout.decode().splitlines()
+    assert told == [
+        "complete -o default -F _balancekit balancekit",
+        "analyze",
+        "--duplicates",
+        "",
+        "",
+    ]
+
+
 def test_warning_is_told_in_a_line(tmp_path):
     (tmp_path / "t.csv").write_text("path,label\n" + "none.jpg,cat\n" * 3 + "no.jpg,dog\n" * 3)
     result = process("analyze", tmp_path / "t.csv", "--verify", "decode")

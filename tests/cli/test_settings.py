@@ -65,12 +65,21 @@ def test_value_of_each_kind(line, code, here):
 REFUSED = {
     "an unknown option": ("[tool.balancekit.analyze]\nverfy = 'none'", ["got 'verfy'", "verify"]),
     "an argument": ("[tool.balancekit.analyze]\ndata = 't.csv'", ["got 'data'"]),
-    "an unknown command": ("[tool.balancekit.analyse]\nx = 1", ["got 'analyse'"]),
+    "an unknown command": (
+        "[tool.balancekit.analyse]\nx = 1",
+        ["got 'analyse'. Did you mean [tool.balancekit.analyze]?"],
+    ),
     "an option of no command": (
         "[tool.balancekit]\nverify = 'none'", ["got 'verify'", "[tool.balancekit.analyze]"]
     ),
-    "an unknown choice": ("[tool.balancekit.analyze]\nverify = 'x'", ["[verify]", '"decode"']),
-    "a word for a number": ("[tool.balancekit.analyze]\nworkers = 'x'", ["[workers]", "int"]),
+    "an unknown choice": (
+        "[tool.balancekit.analyze]\nverify = 'x'",
+        ["verify of [tool.balancekit.analyze]", '"decode"'],
+    ),
+    "a word for a number": (
+        "[tool.balancekit.analyze]\nworkers = 'x'",
+        ["workers of [tool.balancekit.analyze]", "int"],
+    ),
     "no table": ("[tool]\nbalancekit = 3", ["expected a table [tool.balancekit], got 3"]),
     "no TOML": ("[tool.balancekit", ["expected TOML"]),
 }  # fmt: skip

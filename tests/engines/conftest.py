@@ -12,7 +12,7 @@ OBJECT_STORE_BYTES = 80 * 2**20
 @pytest.fixture(scope="package")
 def cluster():
     """Two nodes of one core each."""
-    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'balancekit[ray]'")
+    ray = pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
     from ray.cluster_utils import Cluster
 
     node = {"num_cpus": 1, "object_store_memory": OBJECT_STORE_BYTES}

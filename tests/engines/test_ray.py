@@ -14,7 +14,7 @@ import pytest
 from balancekit.engines import RayEngine, available_cpus, merge_results
 from balancekit.errors import BalancekitError, DataError, MissingLibraryError, OptionError
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'balancekit[ray]'")
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
 # Ray leaves open files and processes behind when it stops, which Python warns of much later.
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
@@ -184,7 +184,7 @@ def test_a_task_too_large_for_every_node_is_refused_instead_of_waited_for(ray_en
 
 def test_without_ray_the_error_says_which_extra_brings_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(MissingLibraryError, match=r"pip install 'balancekit\[ray\]'"):
+    with pytest.raises(MissingLibraryError, match=r"From a clone: pip install '\.\[ray\]'"):
         list(RayEngine().map_shards(seen, [1]))
 
 

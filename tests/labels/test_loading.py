@@ -204,3 +204,34 @@ def test_labels_themselves_have_no_column_and_no_split(data):
         read(data, label="x")
     with pytest.raises(OptionError, match="split: expected with a path, got it with"):
         read(data, split="train")
+
+
+def test_a_sample_that_is_itself_a_target_of_a_detection_is_counted():
+    samples = [
+        {"boxes": [[0, 0, 2, 2], [1, 1, 4, 3]], "labels": [1, 1]},
+        {"boxes": [], "labels": []},
+    ]
+    with pytest.warns(BalancekitWarning, match="all 2 samples are loaded"):
+        labels = loaded_labels(Loaded(samples))
+    assert (labels.task, labels.class_counts().tolist()) == ("detection", [0, 2])
+    assert labels.sizes.tolist() == [4, 6]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [{"boxes": [[0, 0, 2]], "labels": [1]}, {"boxes": [], "labels": ["cat"]}],
+    ids=["boxes of 3 numbers", "names for numbers"],
+)
+def test_a_wrong_target_of_a_detection_is_told(target):
+    with (
+        pytest.warns(BalancekitWarning),
+        pytest.raises(DataError, match=r"expected targets with whole numbers under labels \[k\]"),
+    ):
+        loaded_labels(Loaded([(X, target)]))
+
+
+def test_a_loaded_data_set_has_the_names_of_its_classes():
+    data = Loaded([(X, 0), (X, 1), (X, 1)])
+    data.classes = ["cat", "dog", "emu"]
+    with pytest.warns(BalancekitWarning):
+        assert counted(loaded_labels(data)) == {"cat": 1, "dog": 2, "emu": 0}

@@ -408,7 +408,10 @@ REFUSED = {
     "no axes": (torch.tensor(3), r"expected shape \[n\].*got \(\)"),
     "soft labels": (np.full((2, 2), 0.5), "values from 0.5 to 0.5. Soft labels"),
     "NaN in indicators": (np.full((2, 2), NAN), "expected 0 and 1"),
-    "list of lists": ([[0, 1], [1]], "list of list.*array of 0 and 1"),
+    "list of pairs of a path and a class": ([["a.jpg", 1], ["b.jpg", 0]], "list of list.*array"),
+    "list of vectors": ([[0.5, 1.5], [1.0, 2.0]], "list of list.*array of 0 and 1"),
+    "list of tuples": ([("a", "b"), ("a",)], "list of tuple"),
+    "list of empty lists": ([[], []], "list of list"),
     "a set late in a list": ([0] * 500 + [{1}], "list of set"),
     "list of arrays": ([np.array([1, 0]), np.array([0, 1])], "list of ndarray"),
     "list of tensors": ([torch.tensor([1, 0])], "list of Tensor"),
@@ -481,3 +484,28 @@ def test_records_of_an_array_are_no_labels():
     records = np.array([(1, 2), (3, 4)], dtype=[("a", "i4"), ("b", "i4")])
     with pytest.raises(DataError, match="expected one class a sample, got a list of tuple"):
         labels_of(records)
+
+
+LABEL_LISTS = {
+    "names": ([["a", "b"], ["a"], []], {"a": 2, "b": 1}),
+    "sets": ([{"b", "a"}, frozenset({"a"})], {"a": 2, "b": 1}),
+    "numbers": ([[0, 1], [1]], {"0": 1, "1": 2}),
+    "0 and 1 of each class": ([[0, 1, 1], [0, 0, 0]], {"0": 0, "1": 1, "2": 1}),
+}
+
+
+@pytest.mark.parametrize(("lists", "counts"), LABEL_LISTS.values(), ids=LABEL_LISTS.keys())
+def test_a_list_of_lists_of_classes_is_multi_label(lists, counts):
+    labels = labels_of(lists)
+    assert labels.task == "multilabel"
+    assert dict(zip(labels.class_names, labels.class_counts().tolist(), strict=True)) == counts
+    assert labels.n_samples == len(lists)
+
+
+@pytest.mark.parametrize("name", ["label", "Target", "class"])
+def test_the_label_column_of_a_table_is_found_by_its_name_where_one_bears_it(name):
+    frame = pd.DataFrame({"x": [1, 2, 3], name: ["a", "b", "a"]})
+    assert labels_of(frame).class_counts().tolist() == [2, 1]
+    assert labels_of(frame, "x").class_names == ("0", "1", "2", "3")
+    with pytest.raises(DataError, match=r"expected one label column, got \['x', .*Name it"):
+        labels_of(frame.assign(y=1))

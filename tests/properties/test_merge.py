@@ -242,7 +242,7 @@ def large_cut(task, n_samples=400, n_pieces=40):
 
 @pytest.fixture(scope="module")
 def local_ray():
-    pytest.importorskip("ray", reason="Ray is not installed: pip install 'balancekit[ray]'")
+    pytest.importorskip("ray", reason="Ray is not installed: pip install '.[ray]'")
     with RayEngine("local") as engine:
         yield engine
 

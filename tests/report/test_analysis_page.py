@@ -20,6 +20,7 @@ from balancekit.report.axes import Axis
 from balancekit.report.class_table import ClassRows, embedded_json
 from balancekit.report.methods import methods_of
 from balancekit.report.plots import heat_map, pair_classes, rank_plot
+from balancekit.report.words import without_zeros
 from balancekit.stats import (
     ClassPair,
     DuplicateGroup,
@@ -90,6 +91,7 @@ def with_parts(stats):
             n_exact=3,
             n_near=2,
             n_conflicts=1,
+            n_groups=40,
             share_per_class=(0.01,) * n,
             groups=(DuplicateGroup(near=False, n_samples=30, sightings=sightings),),
         ),
@@ -268,6 +270,8 @@ SHOWN = {
     "share of the pixels": "% of px</text>",
     "what a column means": "<dt>IRLbl</dt><dd>largest label count over that of the class</dd>",
     "duplicates of the same content": "Group 1: 30 samples of the same content, in 2 classes",
+    "how many groups are listed": "1 of 40 groups, conflicts and leaks first.",
+    "conflicts of nearly the same": "nearly the same, different classes",
     "the sample of a duplicate": "a &lt;1&gt;.jpg",
     "shortcut": ">0.97<",
     "recall not at all": "not at all",
@@ -284,6 +288,17 @@ SHOWN = {
 @pytest.mark.parametrize("words", SHOWN.values(), ids=SHOWN.keys())
 def test_page_shows(words):
     assert words in page_of(SETS["every part"]())
+
+
+def test_first_plot_of_a_task_on_pictures_counts_pictures_and_not_samples():
+    page = page_of(detection())
+    assert "Pictures of each class by rank" in page
+    assert "Samples of each class by rank" not in page
+
+
+@pytest.mark.parametrize(("value", "text"), [(640.0, "640"), (2.625, "2.62"), (None, "–")])
+def test_a_whole_number_has_no_decimals(value, text):
+    assert without_zeros(value) == text
 
 
 def test_names_and_paths_that_are_no_utf8_are_spelt_out():

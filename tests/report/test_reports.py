@@ -51,6 +51,11 @@ VERDICTS = {
     ),
     "equal": ([2, 2], "Balanced: each of 2 classes has 2 samples.", "good"),
     "equal, of one": ([1, 1], "Balanced: each of 2 classes has 1 sample.", "good"),
+    "labels like ids": (
+        [1] * 60 + [2],
+        "The labels look like ids: 60 of 61 classes have one sample.",
+        "bad",
+    ),
     "nearly equal": ([6, 5], "Balanced: class 0 has 1.2 times", "good"),
     "mild": ([9, 3], "Mild imbalance: class 0 has 3.0 times", "fair"),
     "strong": ([10, 1], "Strong imbalance: class 0 has 10.0 times", "poor"),

@@ -400,6 +400,11 @@ def test_one_class_can_be_told_from_what_lacks_it(stats, line, tone):
 REPEATING = {
     "nothing": ({}, (), "Duplicates: none found."),
     "some": ({"n_exact": 1, "n_near": 2}, (), "1 sample repeats another, 2 samples nearly repeat"),
+    "near conflicts": (
+        {"n_near": 1, "n_near_conflicts": 2},
+        (),
+        "another; 2 groups of nearly the same under different classes.",
+    ),
     "near ones": ({"n_near": 1}, (), "Duplicates: 1 sample nearly repeats another."),
     "conflicts": (
         {"n_exact": 2, "n_conflicts": 1},

@@ -97,7 +97,14 @@ PROBLEMS = {
         "annotation-malformed",
         "annotation 9: neither box nor area",
     ),
-    "a negative width": (box(9, 1, 2, (-1, 5)), "annotation-malformed", "box -1 × 5, area -5"),
+    "a negative width": (
+        box(9, 1, 2, (-1, 5)),
+        "annotation-malformed",
+        "box -1 × 5 from x 1, y 2, area -5",
+    ),
+    "no width": (box(9, 1, 2, (0, 5)), "annotation-malformed", "box 0 × 5"),
+    "no height": (box(9, 1, 2, (5, 0), area=3), "annotation-malformed", "box 5 × 0"),
+    "the same box again": (box(9, 1, 7), "annotation-repeated", "x.json: annotation 1"),
     "a negative area": (box(9, 1, 2, area=-3), "annotation-malformed", "area -3"),
     "an area that is not finite": (box(9, 1, 2, area=float("nan")), "annotation-malformed", "area"),
     "an infinite box": (box(9, 1, 2, (float("inf"), 1)), "annotation-malformed", "area 'not fin"),
@@ -136,7 +143,6 @@ KEPT = {
     "ids with a point": ({"image_id": 1.0, "category_id": 2.0}, 200.0),
     "no id": ({"id": None}, 200.0),
     "crowd as true": ({"iscrowd": True}, 200.0),
-    "of no width": ({"bbox": [1, 1, 0, 5], "area": 0}, 0.0),
 }
 
 
@@ -195,6 +201,32 @@ def test_categories_of_one_name_are_told_apart_by_their_ids(tmp_path):
     ]
     labels = read(write(tmp_path / "x.json", document([box(1, 1, 5)], categories=categories)))
     assert labels.class_names == ("cat#1", "cat#5", "6", "3")
+    told = counted(tmp_path / "x.json").problems["duplicate-id"]
+    assert (told.count, told.examples[0]) == (2, "x.json: category 1: another is named 'cat' too")
+
+
+OUTSIDE = {
+    "right of it": ([100, 0, 5, 5], 0),
+    "below it": ([0, 50, 5, 5], 0),
+    "left of it": ([-5, 0, 5, 5], 0),
+    "above it": ([0, -6, 5, 5], 0),
+    "on its last pixel": ([99, 49, 5, 5], 1),
+    "over its corner": ([-4, -4, 5, 5], 1),
+}
+
+
+@pytest.mark.parametrize(("place", "n_kept"), OUTSIDE.values(), ids=OUTSIDE.keys())
+@pytest.mark.parametrize("width", [100, None, "100", [100], -1], ids=str)
+def test_a_box_outside_of_its_picture_is_told_where_its_size_is_declared(
+    tmp_path, place, n_kept, width
+):
+    content = document([box(1, 1, 2, bbox=place), box(2, 99, 2, bbox=place)])
+    content["images"][0].update(width=width, height=50)
+    counts = assert_same_counts(write(tmp_path / "x.json", content))
+    n_kept = n_kept if width == 100 else 1
+    assert counts.instances_per_class["cat"] == n_kept
+    assert counts.n_samples == 3
+    assert problems(counts).get("annotation-malformed", 0) == 1 - n_kept
 
 
 def test_ids_are_names_where_no_category_is_declared(tmp_path):
@@ -226,7 +258,7 @@ def test_lvis_names_its_pictures_by_their_address(tmp_path):
 REFUSED = {
     "empty": ("", r"cannot be read \(the file is empty\)"),
     "no JSON": ("{]", "expected JSON, got JSON is malformed"),
-    "cut off": (json.dumps(GOOD)[:-20], "expected JSON, got Input data was truncated"),
+    "cut off": (json.dumps(GOOD)[:-20], "expected JSON, got a file that is cut off"),
     "deeply nested": ('{"images": ' + "[" * 100_000, "expected JSON, got maximum recursion depth"),
     "a list": ("[]", "expected COCO's ground truth, .* got a list"),
     "a number": ("7", "expected COCO's ground truth"),
@@ -388,7 +420,7 @@ LAYOUTS = {
 @pytest.mark.parametrize(("annotations", "pictures"), LAYOUTS.values(), ids=LAYOUTS.keys())
 def test_splits_and_their_pictures_are_found(tmp_path, annotations, pictures):
     for split, n in (("train", 2), ("val", 1)):
-        content = document([box(i, 1, 2) for i in range(n)], n_images=1)
+        content = document([box(i, 1, 2, (10 + i, 20)) for i in range(n)], n_images=1)
         content["images"][0]["file_name"] = f"{split}.png"
         write(tmp_path / annotations.format(split), content)
         picture = tmp_path / pictures.format(split, f"{split}.png")

@@ -180,7 +180,7 @@ def test_without_pyarrow_the_extra_is_named(tmp_path, monkeypatch):
         return real(name, *rest, **options)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(MissingLibraryError, match=r"pip install 'balancekit\[huggingface\]'"):
+    with pytest.raises(MissingLibraryError, match=r"pip install '\.\[huggingface\]'"):
         read(tmp_path)
 
 

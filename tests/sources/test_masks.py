@@ -247,6 +247,16 @@ def test_void_pixels_belong_to_no_class(tmp_path, values, void, expected):
     assert counts.n_void_pixels == n_pixels - sum(expected.values())
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_void_index_that_no_pixel_can_have_is_refused(tmp_path, dtype):
+    pair(tmp_path, "masks/1.png", "images/1.jpg", np.array([[0, 1, 2]], dtype))
+    if dtype == np.uint16:
+        assert open_source(tmp_path, ReadOptions(void_index=300)).format == "masks"
+        return
+    with pytest.raises(OptionError, match=r"void_index: expected 0 to 255, .*8 bits.*got 300"):
+        open_source(tmp_path, ReadOptions(void_index=300))
+
+
 def test_a_grey_mask_among_colours_is_one_of_greys(tmp_path):
     for i in range(3):
         pair(tmp_path, f"masks/{i}.png", f"images/{i}.jpg", COLOURS[MASK])

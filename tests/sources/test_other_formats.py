@@ -227,7 +227,7 @@ def test_what_datumaro_surely_knows_is_recognised(cvat, tmp_path):
 def test_without_datumaro_the_error_says_what_brings_it(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "datumaro", None)
     monkeypatch.setattr(other_formats, "find_spec", lambda name: None)
-    with pytest.raises(MissingLibraryError, match=r"pip install 'balancekit\[formats\]'"):
+    with pytest.raises(MissingLibraryError, match=r"pip install '\.\[formats\]'"):
         read(tmp_path, format="datumaro")
     assert other_formats.recognise(Path(tmp_path)) is None
 

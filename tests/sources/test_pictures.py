@@ -16,7 +16,7 @@ from PIL import Image, ImageFilter
 from balancekit import PictureDataset, analyze, read
 from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels
-from balancekit.sources import Checks, load_picture
+from balancekit.sources import Checks, load_picture, open_source
 from balancekit.sources.pictures import PictureCheckShard, picture_problem
 from balancekit.stats import Sighting
 from balancekit.stats.quality_bins import QUALITY_MEASURES
@@ -110,6 +110,44 @@ def test_checking_counts_every_picture_once_and_tells_the_bad_ones(tmp_path):
     assert [example.split(" (")[0] for example in issue.examples] == [
         f"{tmp_path}/{name}" for name in ("cat/001.png", "cat/002.png", "dog/000.png")
     ]
+
+
+def table_of_pictures(folder, n_missing):
+    for i in range(n_missing, 6):
+        save(folder / f"{i}.png", noise(4, 4))
+    rows = [f"{i}.png,{'cat' if i % 2 else 'dog'}" for i in range(6)]
+    folder.mkdir(exist_ok=True)
+    (folder / "table.csv").write_text("\n".join(["image,label", *rows]))
+    return folder / "table.csv"
+
+
+@pytest.mark.parametrize("check", ["header", "decode"])
+def test_a_missing_picture_is_told_as_missing_and_the_others_are_checked(tmp_path, check):
+    stats = analyze(table_of_pictures(tmp_path, 1), verify=check)
+    (issue,) = [issue for issue in stats.issues if issue.code in ("BK201", "BK219")]
+    assert (issue.code, issue.count, stats.n_checked) == ("BK219", 1, 5)
+    assert issue.examples == (str(tmp_path / "0.png"),)
+
+
+def test_a_table_may_name_its_pictures_by_whole_paths(tmp_path):
+    table = table_of_pictures(tmp_path, 0)
+    table.write_text(table.read_text().replace("\n", f"\n{tmp_path}/"))
+    assert read(table).sample_ids[0] == str(tmp_path / "0.png")
+    assert analyze(table, verify="decode").n_checked == 6
+
+
+@pytest.mark.parametrize("is_asked", [True, False], ids=["asked", "not asked"])
+def test_pictures_all_missing_are_told_where_the_check_was_asked_for(tmp_path, is_asked):
+    (tmp_path / "coco.json").write_text(
+        '{"images": [{"id": 1, "file_name": "a.png"}, {"id": 2, "file_name": "b.png"}], '
+        '"annotations": [], "categories": [{"id": 1, "name": "cat"}]}'
+    )
+    table = table_of_pictures(tmp_path / "table", 6)
+    for path, n in ((table, 6), (tmp_path / "coco.json", 2)):
+        shards = open_source(path).check_shards(Checks(verify="decode", is_asked=is_asked))
+        found = [shard.count() for shard in shards]
+        assert [counts.n_checked for counts in found] == [0] * is_asked
+        assert [counts.problems["picture-missing"].count for counts in found] == [n] * is_asked
 
 
 # --- one look at each file ----------------------------------------------------------------------
@@ -484,3 +522,14 @@ def test_labels_without_paths_or_of_several_classes_make_no_data_set():
     several = Labels(class_ids=[0], class_names=("a",), offsets=[0, 1], sample_ids=["x.png"])
     with pytest.raises(DataError, match="one class a sample"):
         PictureDataset(several)
+
+
+def test_a_data_set_is_only_over_pictures_that_are_files(tmp_path):
+    (tmp_path / "cat.txt").write_text("a\nb\n")
+    (tmp_path / "dog.txt").write_text("c\nd\n")
+    with pytest.raises(OptionError, match=r"got rows such as .*It reads those of image folders"):
+        PictureDataset(read(tmp_path))
+    ids = ["a.tar/1.jpg", "a.tar/2.jpg"]
+    in_tar = Labels.from_names(["cat", "dog"], sample_ids=ids, media="pictures")
+    with pytest.raises(OptionError, match=r"ids that are no files, such as 'a\.tar/1\.jpg'"):
+        PictureDataset(in_tar)

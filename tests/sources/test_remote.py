@@ -78,7 +78,7 @@ def coco():
         {
             "images": [{"id": i, "file_name": f"{i}.jpg", "width": 9, "height": 9} for i in (1, 2)],
             "annotations": [
-                {"id": i, "image_id": 1, "category_id": c, "bbox": [0, 0, 2, 2], "area": 4}
+                {"id": i, "image_id": 1, "category_id": c, "bbox": [0, 0, 2, 2 + i], "area": 4}
                 for i, c in enumerate([1, 1, 2])
             ],
             "categories": [{"id": 1, "name": "cat"}, {"id": 2, "name": "dog"}],
@@ -232,7 +232,7 @@ def test_what_cannot_be_had_is_refused_in_words(url, words, without_proxies):
 
 def test_a_missing_driver_is_named_with_what_brings_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "aiohttp", None)
-    with pytest.raises(MissingLibraryError, match=r"aiohttp.*pip install 'balancekit\[remote\]'"):
+    with pytest.raises(MissingLibraryError, match=r"aiohttp.*pip install '\.\[remote\]'"):
         read("https://example.org/t.csv")
 
 

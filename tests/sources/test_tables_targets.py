@@ -123,6 +123,13 @@ def test_a_delimiter_splits_a_cell(tmp_path):
     assert labels.offsets.tolist() == [0, 2, 3, 3, 4]
 
 
+def test_a_delimiter_that_no_cell_holds_is_told(tmp_path):
+    path = write(tmp_path, "x,tags\n1,a/b\n2,b\n")
+    with pytest.warns(BalancekitWarning, match=r"';' stands in none of the first 2 cells .*'a/b'"):
+        labels = read(path, label="tags", label_delimiter=";")
+    assert labels.class_names == ("a/b", "b")
+
+
 def test_a_delimiter_is_guessed_only_where_it_is_plain_and_told(tmp_path):
     rows = ["a|b", "b|c", "a|c", "a", "b|c|a"]
     path = write(tmp_path, "x,label\n" + "".join(f"{i},{row}\n" for i, row in enumerate(rows * 3)))

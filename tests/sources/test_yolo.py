@@ -105,7 +105,6 @@ LINES = {
     "carriage returns": ("1 0.5 0.5 0.1 0.5\r\n", 200),
     "exponents": ("1 5e-1 5e-1 1e-1 5e-1", 200),
     "a hair beyond the border": ("1 1.005 0.5 0.1 0.5", 200),
-    "of no width": ("1 0.5 0.5 0 0.5", 0),
     "a byte order mark": ("\ufeff1 0.5 0.5 0.1 0.5", 200),
 }
 
@@ -129,7 +128,9 @@ WRONG = {
     "infinity": ("0 0.5 inf 0.1 0.5", "annotation-malformed", "a share outside of 0 to 1"),
     "pixels": ("0 50 20 10 20", "annotation-malformed", "a share outside of 0 to 1"),
     "a negative corner": ("0 -0.2 0.5 0.1 0.5", "annotation-malformed", "a share outside"),
-    "a negative width": ("0 0.5 0.5 -0.005 0.5", "annotation-malformed", "a negative width"),
+    "a negative width": ("0 0.5 0.5 -0.005 0.5", "annotation-malformed", "a width or height"),
+    "no width": ("0 0.5 0.5 0 0.5", "annotation-malformed", "a width or height that is not"),
+    "no height": ("0 0.5 0.5 0.5 0", "annotation-malformed", "a width or height that is not"),
     "3 values": ("0 0.5 0.5", "annotation-malformed", "3 values"),
     "an even polygon": ("0 0 0 1 0 1 1 0", "annotation-malformed", "8 values"),
     "underscores": ("0 0.5 0.5 0.1 0_1", "annotation-malformed", "not all are numbers"),

@@ -63,9 +63,10 @@ def _show_measures(drift: Drift, console: Console) -> None:
     columns = [Column(title="before", cells=before), Column(title="after", cells=after)]
     class_table(console, "measure", names, columns)
     if drift.jensen_shannon is not None:
-        line = f"shift {decimal(drift.jensen_shannon, 4)} bits (Jensen-Shannon)"
+        line = f"shift {decimal(drift.jensen_shannon, 4)} bits (Jensen-Shannon"
         if drift.jensen_shannon_null is not None:
-            line += f", by chance < {decimal(drift.jensen_shannon_null, 4)}"
+            line += f"; chance {decimal(drift.jensen_shannon_null, 4)}"
+        line += ")"
         if drift.p_value is not None:
             line += f", p = {drift.p_value:.1g}"
         if drift.psi is not None:

@@ -15,7 +15,7 @@ MEANINGS = {
     "jaccard": "shared samples to those with either",
     "lift": "to what chance would give",
     "shift": "Jensen-Shannon divergence in bits",
-    "by chance": "95 % of resampled splits lie below",
+    "chance": "95 % of resampled splits lie below",
     "missing": "classes that the split lacks",
     "extra": "classes that it alone has",
     "leaks": "samples that the measured split has too",
@@ -55,8 +55,8 @@ def show_splits(stats: Stats, console: Console) -> None:
             styles=["", *("red" if split.is_shifted() else "" for split in splits)],
         ),
         Column(
-            title="by chance",
-            cells=["–", *(_below(split.jensen_shannon_null) for split in splits)],
+            title="chance",
+            cells=["–", *(decimal(split.jensen_shannon_null, 4) for split in splits)],
             spare=1,
         ),
         Column(
@@ -91,10 +91,6 @@ def _leaks_text(split: SplitStats) -> str:
 
 def _samples(splits: tuple[SplitStats, ...]) -> list[int]:
     return [split.n_samples for split in splits]
-
-
-def _below(value: float | None) -> str:
-    return "–" if value is None else f"< {decimal(value, 4)}"
 
 
 def show_duplicates(stats: Stats, console: Console) -> None:
@@ -136,6 +132,9 @@ def _duplicates_text(stats: Stats) -> str:
         parts.append(f"{has} a copy here" + ", or nearly one" * (n_near > 0))
     if found.n_conflicts:
         stand = n_of(found.n_conflicts, "content stands", "contents stand")
+        parts.append(f"{stand} under different classes")
+    if found.n_near_conflicts:
+        stand = n_of(found.n_near_conflicts, "group", "groups") + " of nearly the same"
         parts.append(f"{stand} under different classes")
     return f"Duplicates: {'; '.join(parts)}."
 

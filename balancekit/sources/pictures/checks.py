@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from io import BufferedReader, BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +23,7 @@ from balancekit.sources.pictures.load import (
 )
 from balancekit.sources.pictures.quality import quality_bins
 from balancekit.sources.source import Checks
-from balancekit.stats import Counts, Problem, Sighting
+from balancekit.stats import Counts, Problem, ProblemKind, Sighting
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -61,11 +62,13 @@ class Look:
 
     Attributes:
         problem: why it cannot be decoded, in words.
+        is_missing: there is no such file.
         fingerprints: names of its content, that of the bytes first.
         bins: of its quality, by measure.
     """
 
     problem: str | None = None
+    is_missing: bool = False
     fingerprints: tuple[str, ...] = ()
     bins: dict[str, int] = field(default_factory=dict)
 
@@ -86,7 +89,9 @@ def look_at(picture: str | bytes, checks: Checks) -> Look:
             near, bins = _look_into(file, file_bytes, checks)
     except Exception as error:  # a bad file must never end a long run
         words = str(error).partition(" <_io.")[0]  # Pillow shows the open file, not its path
-        return Look(problem=f"{type(error).__name__}: {words}", fingerprints=exact)
+        told = f"{type(error).__name__}: {words}"
+        is_missing = isinstance(error, FileNotFoundError)
+        return Look(problem=told, is_missing=is_missing, fingerprints=exact)
     return Look(fingerprints=exact + near, bins=bins)
 
 
@@ -183,10 +188,14 @@ class PictureCheckShard:
 def counts_of_looks(looks: Iterable[tuple[str, tuple[str, ...], Look]], split: str) -> Counts:
     """What looks at pictures found, each with its path and the names of its classes."""
     bad: list[str] = []
+    missing: list[str] = []
     quality: dict[str, dict[str, dict[int, int]]] = {}
     sightings: dict[str, tuple[Sighting, ...]] = {}
     n_checked = 0
     for path, classes, look in looks:
+        if look.is_missing:
+            missing.append(readable(path))
+            continue
         n_checked += 1
         if look.problem:
             bad.append(f"{readable(path)} ({readable(look.problem)})")
@@ -197,24 +206,31 @@ def counts_of_looks(looks: Iterable[tuple[str, tuple[str, ...], Look]], split: s
             for measure, number in look.bins.items():
                 tally = quality.setdefault(class_name, {}).setdefault(measure, {})
                 tally[number] = tally.get(number, 0) + 1
+    found: dict[ProblemKind, list[str]] = {"picture-unreadable": bad, "picture-missing": missing}
     return Counts(
         n_checked=n_checked,
-        problems={"picture-unreadable": Problem.of(bad)} if bad else {},
+        problems={kind: Problem.of(paths) for kind, paths in found.items() if paths},
         quality=quality,
         sightings=sightings,
     )
 
+
+MAX_LOOKED_FOR = 100
+"""Ids that are looked for before they are taken for no paths."""
 
 CHECK_CHUNK = 128
 """Pictures checked by one shard: small enough for a progress bar, large enough to be cheap."""
 
 
 def picture_check_shards(labels: Labels, checks: Checks) -> Iterator[PictureCheckShard]:
-    """Chunks of the pictures that the ids of labels name; none if the first is not found."""
+    """Chunks of the pictures that the ids of labels name; none if none of the first is found.
+
+    Where the check was asked for, all of them, so that each missing one is told.
+    """
     if labels.media != "pictures" or labels.sample_ids is None:
         return
-    first = next(filter(None, labels.sample_ids), "")
-    if not os.path.lexists(first):
+    first = islice(filter(None, labels.sample_ids), MAX_LOOKED_FOR)
+    if not checks.is_asked and not any(map(os.path.lexists, first)):
         return
     for start in range(0, labels.n_samples, CHECK_CHUNK):
         part = range(start, min(labels.n_samples, start + CHECK_CHUNK))

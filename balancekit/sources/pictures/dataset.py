@@ -1,5 +1,8 @@
 """A data set over the pictures that labels name."""
 
+import os
+from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -23,7 +26,7 @@ class PictureDataset:
         size_px: (height, width) to scale to; None keeps each picture's own.
 
     Raises:
-        OptionError: the labels carry no paths, or several classes a sample.
+        OptionError: the labels carry no paths of files, or several classes a sample.
     """
 
     def __init__(
@@ -41,6 +44,7 @@ class PictureDataset:
             )
         self.labels, self._paths = labels, labels.sample_ids
         self._class_ids = labels.class_id_per_sample()
+        _refuse_unless_files(labels, labels.sample_ids)
         self._mode, self._size_px = mode, size_px
 
     def __len__(self) -> int:
@@ -50,3 +54,27 @@ class PictureDataset:
         path = self._paths[index]
         picture = load_picture(path, mode=self._mode, size_px=self._size_px)
         return picture, int(self._class_ids[index])
+
+
+MAX_LOOKED_FOR = 100
+"""Ids that are looked for before they are taken for no paths."""
+
+
+def _refuse_unless_files(labels: Labels, ids: Sequence[str]) -> None:
+    """Refuse labels whose samples are no pictures in files of their own.
+
+    Raises:
+        OptionError: they are texts or rows, or none of the first ids is a file.
+    """
+    first = [*islice(filter(None, ids), MAX_LOOKED_FOR)]
+    if labels.media not in ("pictures", "unknown"):
+        got = f"{labels.media} such as {first[0]!r}" if first else labels.media
+    elif first and not any(os.path.isfile(name) for name in first):  # noqa: PTH113 - NUL bytes
+        got = f"ids that are no files, such as {first[0]!r}"
+    else:
+        return
+    raise OptionError(
+        f"labels: expected labels whose ids are paths of pictures, got {got}. It reads those of "
+        "image folders, of tables with a column of paths, of COCO, YOLO, VOC and masks; of "
+        "others, such as tar files, load the pictures with a data set of your own."
+    )

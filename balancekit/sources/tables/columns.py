@@ -2,12 +2,13 @@
 
 import difflib
 import re
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from balancekit.errors import DataError
+from balancekit.errors import BalancekitWarning, DataError
 from balancekit.labels import Task
 from balancekit.sources.source import ReadOptions
 from balancekit.sources.tables.cell_numbers import (
@@ -195,6 +196,18 @@ def _is_plainly_class(cells: Sequence[Any]) -> bool:
     return not any(map(is_number, values)) and all(len(value) <= 60 for value in values)
 
 
+def _warn_unless_within(cells: Sequence[Any], delimiter: str, column: str) -> None:
+    """Warn of a delimiter that stands in none of the first cells of a column."""
+    texts = [cell for cell in cells if isinstance(cell, str)]
+    if texts and len(texts) == len(cells) and not any(delimiter in text for text in texts):
+        warnings.warn(
+            f"label_delimiter: {delimiter!r} stands in none of the first {len(texts)} cells of "
+            f"column {column!r}, such as {texts[0][:40]!r}: each is taken for one class.",
+            BalancekitWarning,
+            stacklevel=2,
+        )
+
+
 def _target_of(head: Head, column: str, options: ReadOptions, how: str) -> tuple[Target, str]:
     """What a label column holds."""
     cells = [cell for cell in head.cells.get(column, ()) if not is_missing_cell(cell)]
@@ -203,6 +216,7 @@ def _target_of(head: Head, column: str, options: ReadOptions, how: str) -> tuple
     declared = head.declared.get(column)
     sets = SetTarget(column, options.label_delimiter, declared, task=_task_of_sets(options))
     if options.label_delimiter is not None:
+        _warn_unless_within(cells, options.label_delimiter, column)
         return sets, f"{how}; split at {options.label_delimiter!r}"
     if any(isinstance(cell, list) for cell in cells):
         return _target_of_lists(sets, [c for c in cells if isinstance(c, list)], how)

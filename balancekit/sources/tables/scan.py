@@ -297,7 +297,7 @@ def _import_arrow() -> Any:
         import pyarrow  # type: ignore[import-untyped]
     except ImportError:
         raise MissingLibraryError(
-            "pyarrow is needed to read data sets that Hugging Face datasets has saved: "
-            "pip install 'balancekit[huggingface]'"
+            "pyarrow is needed to read data sets that Hugging Face datasets has saved. "
+            "From a clone: pip install '.[huggingface]'"
         ) from None
     return pyarrow

@@ -1,9 +1,11 @@
 """A table as a source: its labels, its shards, and its rows to compare."""
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from itertools import islice
 from operator import add
 from pathlib import Path
 
@@ -124,14 +126,16 @@ class TableSource:
         return len(self.scans) == 1 and len(self.scans[0].paths) == 1
 
     def _picture_ids(self, read: Sequence[RowsRead]) -> SampleIds | None:
-        """Paths of the pictures; relative to the table's folder if the first lies there."""
+        """Paths of the pictures; relative to the table's folder if one of the first lies there."""
         if self.picture_column is None:
             return None
         names = [name for part in read for name in part.ids or ()]
         folder = self.path if self.path.is_dir() else self.path.parent
-        first = next(filter(None, names), "")
-        beside = [f for f in (self.scans[0].paths[0].parent, folder) if _is_file(f / first)]
-        return SampleIds.from_names(names, f"{beside[0]}/" if beside else "")
+        first = [*islice(filter(None, names), MAX_LOOKED_FOR)]
+        for place in (self.scans[0].paths[0].parent, folder):
+            if any(not os.path.isabs(name) and _is_file(place / name) for name in first):  # noqa: PTH117
+                return SampleIds.from_names(names, f"{place}/")
+        return SampleIds.from_names(names)
 
     def _warn_of(self, problems: Mapping[ProblemKind, Problem]) -> None:
         told = [
@@ -196,6 +200,10 @@ IN_WORDS: Mapping[ProblemKind, str] = {
     "differ from row numbers behind them",
 }
 """Problems that `read` warns of, as something is missing from the labels that it gives."""
+
+
+MAX_LOOKED_FOR = 100
+"""Pictures that are looked for in a folder; those of another may be missing here and there."""
 
 
 def _is_file(path: Path) -> bool:
