@@ -7,7 +7,6 @@ bin, and two values of one bin are ties.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -104,6 +103,8 @@ def mann_whitney_p(histogram: Histogram, areas: ArrayLike) -> NDArray[np.float64
     usable = ~np.isnan(given) & (variance > 0)
     z = np.zeros(len(first))
     z[usable] = np.abs(given[usable] - 0.5) * pairs[usable] / np.sqrt(variance[usable])
+    from statistics import NormalDist
+
     normal = NormalDist()
     return np.array([min(1.0, 2 * normal.cdf(-value)) for value in z.tolist()])
 

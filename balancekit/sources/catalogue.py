@@ -1,7 +1,7 @@
 """Which format a data set has, and the verb `read`."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -177,6 +177,14 @@ FORMATS: tuple[FormatEntry, ...] = (
 
 ENTRY_OF = {entry.name: entry for entry in FORMATS}
 
+SURE_SUFFIXES: Mapping[str, Format] = {
+    ".arff": "arff",
+    ".csv": "csv",
+    ".parquet": "parquet",
+    ".tsv": "csv",
+}
+"""Files of these are told by their names."""
+
 
 def read(
     data: object,
@@ -270,6 +278,8 @@ def _entry_of(path: Path, format: Format | Literal["auto"]) -> FormatEntry:  # n
         return ENTRY_OF[format]
     if is_plain(path):  # saves that every format looks at each of perhaps 100,000 folders
         return ENTRY_OF["image-folder"]
+    if path.suffix.lower() in SURE_SUFFIXES and path.is_file():  # saves to load the others
+        return ENTRY_OF[SURE_SUFFIXES[path.suffix.lower()]]
     for entry in FORMATS:
         if entry.recognise(path) is not None:
             if entry.name == "image-folder":

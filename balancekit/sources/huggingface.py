@@ -95,8 +95,6 @@ def _is_data(path: Path) -> bool:
 
 def card_of(path: Path) -> dict[str, Any]:
     """The front matter of a data card; empty if there is none, or it cannot be read."""
-    import yaml
-
     try:
         text = (path / CARD).read_bytes()[:MAX_CARD_BYTES].decode("utf-8-sig", "replace")
     except OSError:
@@ -104,6 +102,8 @@ def card_of(path: Path) -> dict[str, Any]:
     head = re.match(r"---[ \t]*\r?\n(.*?)\r?\n---[ \t]*(\r?\n|$)", text, re.DOTALL)
     if head is None:
         return {}
+    import yaml
+
     try:
         # The loader makes text, lists and mappings, and nothing else whatever a tag says:
         # the name of a class may be no.

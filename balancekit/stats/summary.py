@@ -1,7 +1,6 @@
 """Stats in a few lines: what Python and a notebook show of them."""
 
 from collections import Counter
-from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +22,8 @@ def summary_text(stats: "Stats") -> str:
 
 def summary_html(stats: "Stats") -> str:
     """The same, and a table of the largest and smallest classes."""
+    from html import escape
+
     order = sorted(range(len(stats.class_counts)), key=lambda c: (-stats.class_counts[c], c))
     half = MOST_ROWS // 2
     cut = len(order) > MOST_ROWS
@@ -63,6 +64,8 @@ def _issues(stats: "Stats") -> str:
 
 
 def _row(stats: "Stats", c: int) -> str:
+    from html import escape
+
     name = escape(_printable(stats.class_names[c]))
     return f"<tr><td>{name}</td><td>{stats.class_counts[c]:,}</td></tr>"
 

@@ -50,7 +50,7 @@ def image_tree(folder: Path, n_files: int, n_classes: int) -> Path:
 
 
 def parquet_labels(folder: Path, n_rows: int, n_files: int) -> Path:
-    """A folder of Parquet files with one column of integers, in groups of a million rows."""
+    """Parquet of one column of integers, in groups of a million rows: a file, or a folder."""
 
     def make(root: Path) -> None:
         root.mkdir(parents=True)
@@ -62,7 +62,8 @@ def parquet_labels(folder: Path, n_rows: int, n_files: int) -> Path:
                 f"TO '{root / f'{i:02}.parquet'}' (FORMAT parquet, ROW_GROUP_SIZE 1000000)"
             )
 
-    return made_once(folder, make)
+    made = made_once(folder, make)
+    return made if n_files > 1 else made / "00.parquet"
 
 
 def csv_rows(path: Path, n_rows: int) -> Path:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from functools import partial
 from io import BufferedReader, BytesIO
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -96,7 +95,9 @@ def look_at(picture: str | bytes, checks: Checks) -> Look:
 
 
 def _opened(picture: str | bytes) -> BufferedReader | BytesIO:
-    return BytesIO(picture) if isinstance(picture, bytes) else Path(picture).open("rb")
+    if isinstance(picture, bytes):
+        return BytesIO(picture)
+    return open(picture, "rb")  # noqa: PTH123 - the caller closes it; a Path costs more
 
 
 def _look_into(
