@@ -266,7 +266,7 @@ def _say_where(console: "Console", home: Path, seconds: float) -> None:
         say(console, what, first=f"  {name}", indent=17)
     console.print("\nOpen the page in a browser:")
     say_verbatim(console, [(home / "report.html").resolve().as_uri()])
-    console.print("\nOn your own data, a folder of class folders or a CSV or TSV file:")
+    console.print("\nOn your own data, in any format that `balancekit formats` lists:")
     say_verbatim(console, COMMANDS)
 
 
