@@ -219,6 +219,7 @@ def _warnings_told() -> Iterator[None]:
             message: Warning | str, category: type[Warning], *where: object, **also: object
         ) -> None:
             if not issubclass(category, BalancekitWarning):
+                # What warnings.showwarning was given is handed on as it came.
                 shown(message, category, *where, **also)  # type: ignore[arg-type]
             elif str(message) not in told:
                 told.add(str(message))

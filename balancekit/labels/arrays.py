@@ -73,6 +73,7 @@ def labels_of_names(names: Iterable[object], task: Task | None = None) -> Labels
 
 def _labels_of_values(values: Sequence[object]) -> Labels:
     try:
+        # What is no number raises, which is told below.
         numbers = [math.nan if is_missing(value) else float(value) for value in values]  # type: ignore[arg-type]
     except (TypeError, ValueError, OverflowError) as error:
         raise DataError(f"labels: expected numbers for a regression: {error}") from None

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal, NamedTuple, get_args, overload
+from typing import Any, Literal, NamedTuple, get_args, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -349,6 +349,8 @@ class Labels:
                 ids = SampleIds.from_arrays(
                     arrays["id_block"], arrays["id_ends"], arrays["id_prefix"]
                 )
+            # Files of before tasks were kept have none, and are told by their shape.
+            task: Any = get_args(Task)[int(arrays["task"])] if "task" in arrays else "auto"
             return cls(
                 class_ids=arrays["class_ids"],
                 class_names=tuple(names),
@@ -357,7 +359,7 @@ class Labels:
                 values=arrays.get("values"),
                 sample_ids=ids,
                 media=media,
-                task=get_args(Task)[int(arrays["task"])] if "task" in arrays else "auto",  # type: ignore[arg-type]
+                task=task,
             )
         except (OSError, EOFError, ValueError, LookupError, zipfile.BadZipFile) as error:
             raise DataError(

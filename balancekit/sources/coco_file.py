@@ -344,6 +344,7 @@ def _unique_names(categories: Sequence[_Known]) -> list[str]:
 
 def _positions(ids: Sequence[Id | None], known: Mapping[Id, int]) -> NDArray[np.int64]:
     """The position of each id, -1 if it is not known; 7 and "7" are found by each other."""
+    # None, an id that is missing, is among those known to no dictionary of ids.
     positions = np.fromiter(map(known.get, ids, repeat(-1)), np.int64, len(ids))  # type: ignore[arg-type]
     if (positions < 0).any():
         texts = {str(id_): i for id_, i in known.items()}
@@ -354,10 +355,10 @@ def _positions(ids: Sequence[Id | None], known: Mapping[Id, int]) -> NDArray[np.
 
 def _size_px(picture: Picture) -> tuple[float, float]:
     """Width and height that a file declares; NaN where it declares none that can be."""
-    sides = (picture.width, picture.height)
-    if any(not isinstance(side, float) or side <= 0 for side in sides):
-        return math.nan, math.nan
-    return sides  # type: ignore[return-value]
+    width, height = picture.width, picture.height
+    if isinstance(width, float) and isinstance(height, float) and min(width, height) > 0:
+        return width, height
+    return math.nan, math.nan
 
 
 def _repeated(columns: NDArray[np.float64], candidates: NDArray[np.int64]) -> list[int]:

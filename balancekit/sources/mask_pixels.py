@@ -197,6 +197,7 @@ def _colours(picture: "Image.Image") -> dict[int, int]:
 def _with_greys_of_palette(picture: "Image.Image") -> "Image.Image":
     """The picture by its greys, if it shows nothing else; else by its indices."""
     shown = picture.convert("RGB").getcolors(MOST_COLOURS) or []
+    # Of an RGB picture each colour is three numbers, which its stub leaves open.
     are_grey = all(colour[0] == colour[1] == colour[2] for _, colour in shown)  # type: ignore[index]
     return picture.convert("L") if are_grey else picture
 

@@ -140,8 +140,9 @@ def _labels(
     class_ids = [class_id for objects in found for class_id, _ in objects]
     lengths = [len(objects) for objects in found]
     if task == "classification":
+        first = [objects[0][0] if objects else UNLABELLED for objects in found]
         return Labels(
-            class_ids=[objects[0][0] if objects else UNLABELLED for objects in found],  # type: ignore[arg-type]
+            class_ids=np.array(first, np.int32),
             class_names=tuple(names),
             sample_ids=SampleIds.from_names(list(sample_ids)),
             media="pictures",

@@ -170,4 +170,13 @@ CASES: tuple[Case, ...] = (
         Floor(most_ratio=1 / 1.5),
         "Pillow's full load, one thread",
     ),
+    Case(
+        "decode-cores",
+        "decoding 20,000 JPEG pictures of 500 × 375 on all cores, processor time of all together",
+        lambda data, scale: generate.picture_tree(data / "pictures", of(20_000, scale)),
+        lambda path: analyze(path, "--verify", "decode"),
+        lambda path: peer("pillow_load", path),
+        Floor(most_ratio=1 / 1.5, per_core=True),
+        "Pillow's full load, one thread",
+    ),
 )

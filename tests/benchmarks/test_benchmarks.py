@@ -19,6 +19,7 @@ NAMES = (
     "coco",
     "yolo",
     "decode",
+    "decode-cores",
 )
 
 
