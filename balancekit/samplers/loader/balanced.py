@@ -1,4 +1,4 @@
-"""Samplers for `torch.utils.data.DataLoader`."""
+"""Balanced samplers, whose batches hold every class in its share."""
 
 from collections.abc import Iterator
 from typing import Any, Literal
