@@ -4,13 +4,22 @@ from typing import Literal
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from balancekit.errors import OptionError
 from balancekit.labels import Labels
 from balancekit.plan import Plan
 from balancekit.samplers import ClassIndex, DrawOrder
+from balancekit.samplers.audit.tally import Carried, Composition
+from balancekit.samplers.orders.lengths import epoch_length
 
 __all__ = ["Exposure", "preview"]
+
+MOST_COUNTED = 20_000_000
+"""Labels drawn one by one to count them; a second or two."""
+
+DRAWS_AT_ONCE = 1 << 17
+"""Draws whose labels are counted at once."""
 
 
 class Exposure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -22,8 +31,10 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         natural_draws_per_class: the same under one draw of each sample an epoch.
         repeats_per_class: draws an epoch of one sample, on average.
         coverage_per_class: share of the class's samples drawn at least once.
-        batch_low_per_class: fewest draws in one batch; a bound for multi-label data.
-        batch_high_per_class: most draws in one batch; a bound for multi-label data.
+        batch_low_per_class: fewest draws in one batch; of labels, where samples carry several,
+            and 0 where they are too many to count.
+        batch_high_per_class: most draws in one batch; likewise, and all labels of the class
+            where they are too many to count.
         training_prior: shares of the classes in the data.
         believed_prior: prior that a model trained so will believe in.
         wanted_prior: prior that decisions should assume.
@@ -57,7 +68,10 @@ def preview(
     epochs: int = 1,
     allow_other_data: bool = False,
 ) -> Exposure:
-    """What training on `labels` under `plan` will see, counted exactly without drawing.
+    """What training on `labels` under `plan` will see, counted exactly.
+
+    Only the labels of multi-label batches take drawing to be counted: all, up to 20 million.
+    `audit` of a sampler counts every draw of every sample.
 
     Args:
         plan: of `recommend`, or from a file.
@@ -77,20 +91,21 @@ def preview(
     if not allow_other_data:
         plan.check_data(labels)
     index = ClassIndex.for_targets(labels, plan.sampling)
-    order = DrawOrder.for_batches(index, plan.sampling, batch_size=batch_size, seed=plan.seed)
+    length = epoch_length(index, plan.sampling, width=batch_size)
+    order = DrawOrder(index, plan.sampling, (length,), plan.seed)
     counts = labels.class_counts()
     if labels.offsets is None:
-        draws = order.draws_before_epoch(epochs)
+        draws = order.quotas.before(epochs)
         lowest, highest = order.draws_per_batch_bounds(epochs)
     else:  # natural draws: each sample once an epoch, its labels fall into batches by chance
         draws = counts * epochs
-        lowest, highest = np.zeros_like(counts), np.minimum(counts, batch_size)
+        lowest, highest = _labels_per_batch(order, labels, epochs)
     return Exposure(
         class_names=labels.class_names,
         epochs=epochs,
         batch_size=batch_size,
-        batches_per_epoch=order.n_batches,
-        draws_per_epoch=order.n_draws,
+        batches_per_epoch=length.n_batches,
+        draws_per_epoch=length.n_draws,
         samples_per_class=tuple(counts.tolist()),
         draws_per_class=tuple(draws.tolist()),
         natural_draws_per_class=tuple((counts * epochs).tolist()),
@@ -103,3 +118,24 @@ def preview(
         wanted_prior=tuple(plan.wanted().tolist()),
         corrected_after_training=bool(np.ptp(plan.correction_shift()) > 1e-6),
     )
+
+
+def _labels_per_batch(
+    order: DrawOrder, labels: Labels, epochs: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Fewest and most labels of each class in a batch of these epochs: int64 [n_classes] both."""
+    assert labels.offsets is not None
+    counts = labels.class_counts()
+    if len(labels.class_ids) * epochs > MOST_COUNTED:
+        return np.zeros_like(counts), counts
+    carried = Carried(labels.offsets, labels.class_ids)
+    composition = Composition(labels.n_classes)
+    n_batches, width = order.length.n_batches, order.length.width
+    step = max(1, DRAWS_AT_ONCE // width)
+    blocks = [(first, min(first + step, n_batches)) for first in range(0, n_batches, step)]
+    for epoch in range(epochs):
+        for draws in order.draws_of_blocks(epoch, blocks):
+            batches = np.broadcast_to(np.arange(len(draws.indices))[:, None], draws.indices.shape)
+            of_labels = carried.of(draws.flat(draws.indices), draws.flat(batches))
+            composition.count(*of_labels, len(draws.indices))
+    return composition.fewest, composition.most

@@ -170,11 +170,13 @@ def resample(data: object, strategy: "Strategy", *, seed: int = 0) -> NDArray[np
 
     Args:
         data: labels, or anything that `read` takes.
-        strategy: `Oversample()`, `Undersample()` or `Regroup(max_num=…)`.
+        strategy: `Oversample()`, `Undersample()`, `Combine()`, `Regroup()` or
+            `MakeImbalanced(ratio=…)`.
         seed: of every choice; the same seed gives the same indices.
 
     Raises:
         DataError: the data cannot be read, or carry several classes a sample.
+        OptionError: the strategy is none, or asks for samples that are not there.
 
     >>> from balancekit import Oversample
     >>> indices = resample(["cat", "dog", "dog"], Oversample())

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import torch
@@ -29,7 +29,8 @@ from balancekit.plan import (
     Plan,
     WeightedBce,
 )
-from balancekit.samplers.loader import BalancedBatchSampler
+from balancekit.samplers import State
+from balancekit.samplers.loader import BalancedBatchSampler, ResumableLoader
 
 __all__ = ["Pipeline", "build", "criterion_of", "picture_to_tensor"]
 
@@ -40,20 +41,24 @@ class Pipeline:
 
     Attributes:
         plan: what all of it was built from.
-        loader: a `DataLoader` of the plan's batches.
-        sampler: its batch sampler; `set_epoch` and `state_dict` for exact resume.
+        loader: a `DataLoader` of the plan's batches, which knows those it has handed out.
+        sampler: its batch sampler.
         criterion: the loss, on logits [N, n_classes] and targets [N].
         dataset: the data set of the loader, asked by `SampleKey`.
     """
 
     plan: Plan
-    loader: DataLoader[Any]
+    loader: ResumableLoader
     sampler: BalancedBatchSampler
     criterion: nn.Module
     dataset: "KeyedDataset"
 
-    def set_epoch(self, epoch: int, first_batch: int = 0) -> None:
-        """Choose the epoch of the next pass over the loader, and the batch it starts with."""
+    def set_epoch(self, epoch: int, first_batch: int | None = None) -> None:
+        """Choose the epoch of the next pass over the loader, and the batch it starts with.
+
+        A pass of this epoch that was resumed goes on, if no batch is given.
+        """
+        self.loader.set_epoch(epoch)
         self.sampler.set_epoch(epoch, first_batch)
 
     def correct(self, logits: Tensor, prior: ArrayLike | None = None) -> Tensor:
@@ -113,13 +118,13 @@ class Pipeline:
         with torch.no_grad():
             bias.copy_(torch.as_tensor(start, dtype=bias.dtype))
 
-    def state_dict(self) -> dict[str, int]:
-        """Where the pass over the loader stands; see `BalancedBatchSampler.state_dict`."""
-        return self.sampler.state_dict()
+    def state_dict(self) -> dict[str, Any]:
+        """Where the pass over the loader stands, exact with workers too."""
+        return {**self.loader.state_dict()}
 
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where `state_dict` stood."""
-        self.sampler.load_state_dict(state)
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` stood, with as many ranks and workers as there are now."""
+        self.loader.load_state_dict(cast(State, state))
 
 
 def build(
@@ -144,7 +149,7 @@ def build(
         labels: of the data set; read from it without loading samples if not given.
         batch_size: draws a batch on each rank.
         rank: of this process; "auto" asks torch.distributed, and is 0 without it.
-        world_size: processes that train together; "auto" likewise. Give both or neither.
+        world_size: processes that train together; "auto" likewise.
         transform: of each input, after augmentation; `picture_to_tensor` for pictures if
             not given.
         allow_other_data: True accepts labels that the plan was not made for.
@@ -157,7 +162,6 @@ def build(
     """
     known = _checked_labels(plan, dataset, labels, allow_other_data)
     _check_loader_options(loader_options)
-    rank, world_size = _place(rank, world_size)
     sampler = BalancedBatchSampler(
         known,
         batch_size,
@@ -169,8 +173,8 @@ def build(
     )
     keyed = KeyedDataset(dataset, _policy_of(plan), transform, plan.data.media == "pictures")
     # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
-    loader: DataLoader[Any] = DataLoader(
-        keyed,  # type: ignore[arg-type]  # a data set by shape
+    loader = ResumableLoader(
+        keyed,
         batch_sampler=sampler,
         generator=torch.Generator().manual_seed(plan.seed),
         **loader_options,
@@ -305,17 +309,3 @@ def _check_loader_options(options: dict[str, Any]) -> None:
             f"loader_options: expected options beside the plan's sampling, got {clash}. "
             "Leave them out; the plan decides which samples make a batch."
         )
-
-
-def _place(rank: int | Literal["auto"], world_size: int | Literal["auto"]) -> tuple[int, int]:
-    """Rank and number of processes, as given or as torch.distributed knows them."""
-    if rank != "auto" and world_size != "auto":
-        return rank, world_size
-    if rank != world_size:
-        raise OptionError(
-            "rank, world_size: expected both or neither, got "
-            f"rank={rank!r} and world_size={world_size!r}. Every process would draw the same"
-        )
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
-        return 0, 1
-    return torch.distributed.get_rank(), torch.distributed.get_world_size()

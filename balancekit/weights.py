@@ -18,6 +18,7 @@ __all__ = [
     "effective_sample_size",
     "pos_weight",
     "power_weights",
+    "repeat_factors",
 ]
 
 
@@ -106,6 +107,35 @@ def pos_weight(
         )
     ratio = ((n_samples - positives) / np.maximum(positives, 1.0)) ** power
     return ratio if cap is None else np.minimum(ratio, cap)
+
+
+def repeat_factors(shares: ArrayLike, threshold: float) -> NDArray[np.float64]:
+    """Repeats r_c = max(1, √(threshold / f_c)): float64 [n_classes], 1 where f_c is 0.
+
+    Args:
+        shares: f_c, share of the samples that have class c, [n_classes], in [0, 1]. Samples
+            may have several classes. Counting objects too, it is the geometric mean of the
+            class's shares of samples and of objects.
+        threshold: share in (0, 1] below which a class is repeated.
+
+    Raises:
+        OptionError: threshold or a share is out of range.
+
+    Source: Gupta et al. 2019 (arXiv 1908.03195), appendix B; objects: Yaman et al. 2023
+    (arXiv 2305.08069).
+
+    >>> repeat_factors([0.96, 0.04, 0.0], threshold=0.16).round(6).tolist()
+    [1.0, 2.0, 1.0]
+    """
+    if not 0 < threshold <= 1:
+        raise OptionError(f"threshold: expected a share of samples in (0, 1], got {threshold}")
+    frequencies = np.asarray(shares, np.float64)
+    if frequencies.ndim != 1 or not np.all((frequencies >= 0) & (frequencies <= 1)):
+        raise OptionError("shares: expected shares in [0, 1] of shape [n_classes]")
+    # What does not occur cannot be repeated; and a root of each, as the ratio may overflow.
+    roots = np.sqrt(np.where(frequencies > 0, frequencies, 1.0))
+    factors: NDArray[np.float64] = np.maximum(np.sqrt(threshold) / roots, 1.0)
+    return factors
 
 
 def effective_sample_size(class_counts: ArrayLike, weights: ArrayLike) -> float:

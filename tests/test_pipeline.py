@@ -103,9 +103,10 @@ def test_a_state_is_carried_over():
     passing = iter(pipeline.loader)
     for _ in range(4):
         next(passing)
+    state = pipeline.state_dict()
     expected = [targets for _, targets in passing]
     other = build(BALANCED, Vectors(), batch_size=6)
-    other.load_state_dict({**pipeline.state_dict(), "epoch": 0, "first_batch": 4})
+    other.load_state_dict(state)
     got = [targets for _, targets in other.loader]
     assert all(torch.equal(a, b) for a, b in zip(expected, got, strict=True))
 
@@ -272,7 +273,7 @@ def test_channels_first_are_refused():
 
 @pytest.mark.parametrize("options", [{"rank": 1}, {"world_size": 2}], ids=str)
 def test_rank_and_world_size_are_given_together(options):
-    with pytest.raises(OptionError, match="expected both or neither"):
+    with pytest.raises(OptionError, match=r"expected (how many ranks|which of the 2 ranks)"):
         build(BALANCED, Vectors(), batch_size=6, **options)
 
 

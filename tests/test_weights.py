@@ -15,6 +15,7 @@ from balancekit.weights import (
     effective_sample_size,
     pos_weight,
     power_weights,
+    repeat_factors,
 )
 
 WEIGHTS = {
@@ -170,3 +171,51 @@ def test_the_effective_sample_size_is_that_of_kish():
     samples = np.repeat([1 / 1.8, 5.0], [90, 10])
     expected = samples.sum() ** 2 / (samples**2).sum()
     assert effective_sample_size([90, 10], [1 / 1.8, 5.0]) == pytest.approx(expected, rel=1e-12)
+
+
+# --- repeat factors -----------------------------------------------------------------------------
+
+
+def test_repeat_factors_are_those_of_the_paper():
+    # Gupta et al. 2019 with t = 0.001: a class in one of 100,000 pictures comes ten times.
+    found = repeat_factors([0.5, 0.001, 0.00025, 0.00001, 0.0], 0.001)
+    np.testing.assert_allclose(found, [1, 1, 2, 10, 1], rtol=1e-12)
+    assert found.dtype == np.float64
+
+
+def test_repeat_factors_of_objects_take_the_geometric_mean():
+    # Yaman et al. 2023: in 4 % of pictures and 1 % of objects is as in 2 % of both.
+    by_both = repeat_factors(np.sqrt(np.multiply([0.04], [0.01])), 0.32)
+    np.testing.assert_allclose(by_both, [4], rtol=1e-12)
+
+
+@given(
+    shares=st.lists(st.floats(0, 1), min_size=1, max_size=9),
+    threshold=st.floats(0, 1, exclude_min=True),
+)
+def test_only_classes_below_the_threshold_are_repeated_and_rarer_ones_not_less(shares, threshold):
+    found, shares = repeat_factors(shares, threshold), np.array(shares)
+    assert np.all(np.isfinite(found))
+    assert np.all(found[(shares >= threshold) | (shares == 0)] == 1)
+    # 1e-9: the root of a ratio next to 1 may be 1.
+    assert np.all(found[(shares > 0) & (shares < threshold * (1 - 1e-9))] > 1)
+    rising = np.argsort(shares[shares > 0])
+    assert np.all(np.diff(found[shares > 0][rising]) <= 0)
+
+
+@pytest.mark.parametrize(
+    ("shares", "threshold", "words"),
+    [
+        ([0.5], 0.0, r"threshold: expected a share of samples in \(0, 1\], got 0\.0"),
+        ([0.5], 1.5, "threshold: .* got 1.5"),
+        ([0.5], float("nan"), "threshold: .* got nan"),
+        ([90, 10], 0.1, "shares: expected shares in"),
+        ([float("nan")], 0.1, "shares: expected shares in"),
+        ([-0.1], 0.1, "shares: expected shares in"),
+        (0.5, 0.1, "of shape"),
+    ],
+    ids=["zero", "above 1", "no number", "counts", "nan", "negative", "one number"],
+)
+def test_repeat_factors_of_nonsense_are_refused(shares, threshold, words):
+    with pytest.raises(OptionError, match=words):
+        repeat_factors(shares, threshold)

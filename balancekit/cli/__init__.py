@@ -65,6 +65,16 @@ COMMANDS = {
   balancekit preview plan.toml data/
   balancekit preview plan.toml data/ --batch-size 128 --epochs 10""",
     ),
+    "resample": (
+        WORK,
+        "A resampled data set: draws of each class, their indices, or a tree of files.",
+        """\
+  balancekit resample data/ --strategy oversample                 # only shows the counts
+  balancekit resample data/ --strategy combine -o balanced/       # a tree of links
+  balancekit resample data/ --strategy undersample --multiple 3 -o indices.npy
+  balancekit resample labels.csv --strategy regroup -o indices.csv
+  balancekit resample data/ --strategy make-imbalanced --ratio 100 -o tail/""",
+    ),
     "demo": (
         WORK,
         "The whole way on handwritten digits made long-tailed: under 90 seconds, offline.",
@@ -110,7 +120,7 @@ COMMANDS = {
 }
 """What each command does, and examples of it."""
 
-VERBS_OF_PYTHON = ("build", "compare", "read", "resample")
+VERBS_OF_PYTHON = ("build", "compare", "read")
 
 app = App(
     name="balancekit",

@@ -37,12 +37,13 @@ def preview(
 
     from balancekit import exposure
     from balancekit.cli.recommend import build_lines
-    from balancekit.plan import Plan
+    from balancekit.plan import Plan, steady_from
     from balancekit.sources import read
 
     check_target("--json", json)
+    loaded = Plan.load(plan)
     seen = exposure.preview(
-        Plan.load(plan),
+        loaded,
         read(data, **reading.arguments()),
         batch_size=batch_size,
         epochs=epochs,
@@ -52,10 +53,13 @@ def preview(
         write_json(msgspec.json.format(msgspec.json.encode(seen), indent=2), json)
     if json != "-":
         from balancekit.report import show_exposure
-        from balancekit.report.terminal.layout import say_verbatim
+        from balancekit.report.terminal.layout import say, say_verbatim
 
         console = output_console()
         show_exposure(seen, console)
+        last = steady_from(loaded.sampling)
+        if epochs <= last:
+            say(console, f"The shares go on changing: --epochs {last + 1} counts to their end.")
         console.print("\nIn your code:")
         say_verbatim(console, build_lines(plan, batch_size))
     return 0

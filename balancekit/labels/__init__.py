@@ -5,9 +5,11 @@ from balancekit.labels.class_ids import UNLABELLED, sort_class_names
 from balancekit.labels.concatenate import concatenate_labels
 from balancekit.labels.labels import Labels, Media, SampleIds, SampleKey, Task
 from balancekit.labels.loading import loaded_labels
+from balancekit.labels.numbers import MAX_GAP_CLASSES
 from balancekit.labels.objects import find_labels, labels_of
 
 __all__ = [
+    "MAX_GAP_CLASSES",
     "UNLABELLED",
     "Bins",
     "Labels",

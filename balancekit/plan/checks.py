@@ -5,7 +5,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.plan.choices import CorrectAfterTraining, Natural, WeightedBce
+from balancekit.plan.choices import CorrectAfterTraining, WeightedBce
+from balancekit.plan.shares import target_problems
+from balancekit.plan.targets import Natural
 from balancekit.priors import correction_strength, prior_shift
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def plan_problems(plan: "Plan") -> list[str]:
         )
     elif min(plan.data.class_counts, default=-1) < 0 or not sum(plan.data.class_counts):
         problems.append("data.class_counts: expected counts ≥ 0, one above 0")
+    counts_fit = not problems
     for name in ("class_weights", "pos_weight"):
         given = getattr(plan.loss, name, None)
         if given is not None and (
@@ -64,16 +67,27 @@ def plan_problems(plan: "Plan") -> list[str]:
             'sampling: expected kind = "natural" for multi-label data, got '
             f"{plan.sampling.__struct_config__.tag}. A draw for one label draws its others too"
         )
+    elif counts_fit:
+        problems += [f"sampling.{problem}" for problem in _sampling_problems(plan)]
     if not problems and plan.data.task == "classification":
         problems += _correction_problems(plan)
     return problems
 
 
+def _sampling_problems(plan: "Plan") -> list[str]:
+    """What keeps the targets from the classes of the data; an epoch draws as many as there are."""
+    return target_problems(plan.sampling, plan.data.class_counts, class_names=plan.data.class_names)
+
+
 def _correction_problems(plan: "Plan") -> list[str]:
-    """Whether sampling and loss lead where the plan says, in log odds of the classes seen."""
+    """Whether sampling and loss lead where the plan says, in log odds of the classes seen.
+
+    A schedule is judged by the shares that it ends with: they are what the model believes in
+    when training is over, as deferred and progressive balancing want.
+    """
     if plan.allow_double_correction:
         return []
-    seen = np.array(plan.data.class_counts) > 0  # a class without samples has no prior
+    seen = plan.classes_drawn()  # a class that is never drawn has no prior
     start, believed = plan.training_prior()[seen], plan.believed_prior()[seen]
     draws, wanted = plan.draw_prior()[seen], plan.wanted()[seen]
     uniform = np.full(len(start), 1 / len(start))

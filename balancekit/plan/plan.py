@@ -22,12 +22,11 @@ from balancekit.plan.choices import (
     Focal,
     LogitAdjusted,
     Loss,
-    Natural,
     NoAugmentation,
-    Targets,
     WeightedBce,
-    target_shares,
 )
+from balancekit.plan.shares import target_shares
+from balancekit.plan.targets import Natural, Targets
 from balancekit.priors import believed_prior, class_shares, prior_shift
 from balancekit.stats import Counts, Stats, fingerprint_of
 from balancekit.weights import effective_number_weights
@@ -117,10 +116,26 @@ class Plan(_Part, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
 
+    def classes_drawn(self) -> NDArray[np.bool_]:
+        """Whether each class is drawn at the end of training: bool [n_classes].
+
+        Classes without samples are not, nor those to which fixed shares give 0.
+        """
+        return self._draw_shares() > 0
+
     def draw_prior(self) -> NDArray[np.float64]:
-        """Shares of the classes among the draws: float64 [n_classes], empty ones as one draw."""
-        shares = target_shares(self.sampling, self.data.class_counts)
-        return class_shares(shares * sum(self.data.class_counts))
+        """Shares of the classes among the draws: float64 [n_classes].
+
+        Classes that are not drawn count as one draw of an epoch. Of a schedule they are the
+        shares that training ends with: the prior that a model believes in follows the draws
+        that it saw last, while its features keep what they learned from all.
+        """
+        return class_shares(self._draw_shares() * sum(self.data.class_counts))
+
+    def _draw_shares(self) -> NDArray[np.float64]:
+        return target_shares(
+            self.sampling, self.data.class_counts, class_names=self.data.class_names
+        )
 
     def class_weights(self) -> NDArray[np.float64]:
         """Weight of each class in the loss: float64 [n_classes], 1 where it has none."""
@@ -169,8 +184,8 @@ class Plan(_Part, frozen=True, kw_only=True):
     def correction_shift(self, prior: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
         """What moves a trained model's logits to a prior: float64 [n_classes].
 
-        log wanted - log believed; for multi-label data the same of log odds. A class without
-        samples gets the least of the others' shifts: what was never seen is not favoured.
+        log wanted - log believed; for multi-label data the same of log odds. A class that is
+        never drawn gets the least of the others' shifts: what was never seen is not favoured.
 
         Args:
             prior: shares of the classes in use, [n_classes]. If not given, the wanted prior
@@ -183,7 +198,7 @@ class Plan(_Part, frozen=True, kw_only=True):
         if self.data.task == "multilabel":
             return _log_odds(target) - _log_odds(believed)
         shift = prior_shift(believed, target)
-        seen = np.array(self.data.class_counts) > 0
+        seen = self.classes_drawn()
         return np.where(seen, shift, shift[seen].min())
 
     def check(self) -> "Plan":

@@ -8,6 +8,7 @@ import numpy as np
 from balancekit.exposure import Exposure
 from balancekit.metrics import balanced_accuracy
 from balancekit.plan import CorrectAfterTraining, NoAugmentation, Plan, TaskAugmentation
+from balancekit.report.target_words import draws_text, targets_text
 from balancekit.report.words import n_of, shortened
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def plan_verdict(plan: Plan) -> str:
     loss = str(plan.loss.__struct_config__.tag)
     no_augmentation = isinstance(plan.augmentation, NoAugmentation)
     parts = (
-        f"{choice_text(plan, 'sampling')} draws",
+        draws_text(plan.sampling),
         loss if loss.endswith("entropy") else f"{loss} loss",
         "no augmentation" if no_augmentation else "mild augmentation",
         *(["prior corrected after training"] if after else []),
@@ -133,6 +134,8 @@ def runs_text(comparison: "Comparison") -> str:
 def choice_text(plan: Plan, part: str) -> str:
     """What a plan chose for one part, such as "logit-adjusted, tau 1.0"."""
     choice = getattr(plan, part)
+    if part == "sampling":
+        return targets_text(plan.sampling)
     if isinstance(choice, TaskAugmentation):
         of = "what harms no task" if choice.task == "unknown" else f"for {choice.task} pictures"
         changed = [f"with {', '.join(choice.allow)}"] if choice.allow else []

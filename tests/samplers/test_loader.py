@@ -1,14 +1,31 @@
 """BalancedBatchSampler in a real DataLoader."""
 
+import json
+import pickle
 import random
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch.utils.data import ConcatDataset, DataLoader, Subset, TensorDataset
+from torch.utils.data import (
+    ConcatDataset,
+    DataLoader,
+    DistributedSampler,
+    Subset,
+    TensorDataset,
+)
 
-from balancekit import BalancedBatchSampler, Labels, Natural, Power, SampleKey
+from balancekit import (
+    BalancedBatchSampler,
+    BalancedSampler,
+    Labels,
+    Natural,
+    Power,
+    ResumableLoader,
+    SampleKey,
+    Uniform,
+)
 from balancekit.errors import DataError, OptionError
 
 NAMES = ["cat"] * 90 + ["dog"] * 8 + ["eel"] * 2
@@ -88,12 +105,20 @@ def test_two_live_iterators_do_not_disturb_each_other():
     assert [a for a, _ in pairs] == expected == [b for _, b in pairs]
 
 
-def test_a_pass_can_begin_at_any_batch_and_its_length_is_true():
+def test_a_pass_can_begin_at_any_batch():
     sampler = BalancedBatchSampler(IDS, batch_size=6, seed=0)
     whole = list(sampler)
     sampler.set_epoch(0, first_batch=11)
-    assert len(sampler) == 6
     assert list(sampler) == whole[11:]
+    sampler.set_epoch(0, first_batch=17)
+    assert list(sampler) == []
+    assert sampler.epoch == 1
+
+
+def test_the_length_is_that_of_a_whole_epoch_while_one_is_resumed_too():
+    sampler = BalancedBatchSampler(IDS, batch_size=6, seed=0)
+    assert len(sampler) == len(list(sampler)) == 17
+    sampler.set_epoch(3, first_batch=11)
     assert len(sampler) == 17
 
 
@@ -106,11 +131,15 @@ def test_a_state_resumes_in_mid_epoch():
         next(passing)
     other = BalancedBatchSampler(IDS, batch_size=6, seed=0)
     other.load_state_dict(sampler.state_dict())
+    other.set_epoch(0)  # as frameworks do before each pass: the place is kept
     assert list(other) == whole[5:]
+    assert other.epoch == 1
     with pytest.raises(OptionError, match="got none of"):
         other.load_state_dict({})
     with pytest.raises(OptionError, match="seed"):
         BalancedBatchSampler(IDS, batch_size=6, seed=1).load_state_dict(sampler.state_dict())
+    with pytest.raises(OptionError, match="labels that the run started with"):
+        BalancedBatchSampler([0, 1, 1], batch_size=6).load_state_dict(sampler.state_dict())
 
 
 def test_ranks_share_each_batch_and_are_balanced_each():
@@ -121,7 +150,7 @@ def test_ranks_share_each_batch_and_are_balanced_each():
     ]
     assert len(ranks[0]) == len(ranks[1]) == len(alone)
     for whole, first, second in zip(alone, *ranks, strict=True):
-        assert sorted(first + second) == sorted(whole)
+        assert (first, second) == (whole[::2], whole[1::2])
         assert np.bincount(np.array(IDS)[first]).tolist() == [2, 2, 2]
 
 
@@ -194,9 +223,25 @@ def test_global_random_state_is_untouched():
         ({"batch_size": 6.5}, "batch_size: expected an integer ≥ 1, got 6.5"),
         ({"batch_size": 4, "rank": 2, "world_size": 2}, r"rank: expected an integer in \[0, 2\)"),
         ({"batch_size": 4, "batches_per_epoch": 0}, "batches_per_epoch: expected"),
+        ({"batch_size": 4, "rank": 1}, "world_size: expected how many ranks there are"),
+        ({"batch_size": 4, "world_size": 2}, "rank: expected which of the 2 ranks this is"),
+        ({"batch_size": 4, "rank": "each"}, "rank: expected an integer, 'auto' or 'all'"),
+        ({"batch_size": 4, "seed": -1}, "seed: expected an integer from 0"),
+        ({"batch_size": 4, "composition": "loose"}, "composition: expected 'exact' or 'expected'"),
         ({"batch_size": 4, "yields": "pairs"}, "yields: expected 'indices' or 'keys'"),
     ],
-    ids=["batch size", "fraction", "rank", "length", "yields"],
+    ids=[
+        "batch size",
+        "fraction",
+        "rank",
+        "length",
+        "rank alone",
+        "world alone",
+        "rank by name",
+        "seed",
+        "composition",
+        "yields",
+    ],
 )
 def test_wrong_options_are_refused(options, message):
     with pytest.raises(OptionError, match=message):
@@ -205,7 +250,7 @@ def test_wrong_options_are_refused(options, message):
 
 def test_epochs_and_batches_that_do_not_exist_are_refused():
     sampler = BalancedBatchSampler(IDS, batch_size=6)
-    with pytest.raises(OptionError, match="set_epoch"):
+    with pytest.raises(OptionError, match="epoch: expected an integer ≥ 0, got -1"):
         sampler.set_epoch(-1)
     with pytest.raises(OptionError, match="first_batch"):
         sampler.set_epoch(0, first_batch=99)
@@ -228,3 +273,128 @@ def test_batches_smaller_than_the_number_of_classes_take_turns():
     batches = [[IDS[i] for i in batch] for batch in sampler]
     assert all(len(set(batch)) == 2 for batch in batches)
     assert np.bincount(np.concatenate(batches)).tolist() == [20, 20, 20]
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 6, 64, 300])
+def test_single_draws_cut_into_batches_are_the_batches(batch_size):
+    draws = list(BalancedSampler(IDS, batch_size))
+    batches = list(BalancedBatchSampler(IDS, batch_size))
+    assert [draws[i : i + batch_size] for i in range(0, len(draws), batch_size)] == batches
+    assert len(draws) == len(BalancedSampler(IDS, batch_size))
+
+
+def test_natural_single_draws_fill_their_batches():
+    draws = list(BalancedSampler(IDS, 16, targets=Natural()))
+    assert len(draws) == 112
+    assert np.bincount(draws).min() == 1
+    assert np.bincount(draws).max() == 2
+
+
+def test_it_is_a_distributed_sampler_made_without_a_process_group():
+    sampler = BalancedSampler(IDS, 8)
+    assert isinstance(sampler, DistributedSampler)
+    assert (sampler.epoch, sampler.shuffle, sampler.drop_last) == (0, True, False)
+    assert list(pickle.loads(pickle.dumps(sampler))) == list(sampler)
+
+
+@pytest.mark.parametrize("kind", [BalancedSampler, BalancedBatchSampler])
+@pytest.mark.parametrize("world_size", [1, 2, 3])
+def test_all_ranks_together_yield_the_batches_of_each_in_turn(kind, world_size):
+    together = list(kind(IDS, 5, rank="all", world_size=world_size))
+    ranks = [list(kind(IDS, 5, rank=rank, world_size=world_size)) for rank in range(world_size)]
+    assert len(together) == len(kind(IDS, 5, rank="all", world_size=world_size))
+    if kind is BalancedSampler:
+        ranks = [[rank[i : i + 5] for i in range(0, len(rank), 5)] for rank in ranks]
+        together = [together[i : i + 5] for i in range(0, len(together), 5)]
+    assert together == [batch for step in zip(*ranks, strict=True) for batch in step]
+
+
+@pytest.mark.parametrize("targets", [Uniform(), Natural()], ids=["uniform", "natural"])
+@pytest.mark.parametrize("step", range(0, 18, 3))
+@pytest.mark.parametrize(
+    ("batch_size", "world_size"), [(6, 1), (3, 2), (2, 3), (6, 2), (5, 1), (4, 3)]
+)
+def test_a_state_resumes_on_any_number_of_ranks(targets, step, batch_size, world_size):
+    sampler = BalancedBatchSampler(IDS, 6, targets=targets)
+    passing = iter(sampler)
+    done = [i for _ in range(step) for i in next(passing, [])]
+    state = json.loads(json.dumps(sampler.state_dict()))
+    rest = [i for batch in passing for i in batch]
+    ranks = [
+        BalancedBatchSampler(IDS, batch_size, targets=targets, rank=rank, world_size=world_size)
+        for rank in range(world_size)
+    ]
+    for rank in ranks:
+        rank.load_state_dict(state)
+    parts = [list(rank) for rank in ranks]
+    assert len({len(part) for part in parts}) == 1
+    steps = [_dealt_back(batches) for batches in zip(*parts, strict=True)]
+    got = [i for batch in steps for i in batch]
+    if step:  # what the ranks cannot share at the very end is left out
+        assert sorted(got) == sorted(rest[: len(got)])
+        assert len(rest) - len(got) < world_size
+    uses = np.bincount(done + got, minlength=100)
+    for rank in ranks:  # the next epoch, in batches of the new size
+        uses += np.bincount([i for batch in rank for i in batch], minlength=100)
+    for c in range(3):
+        # A draw left out counts as made.
+        assert np.ptp(uses[np.array(IDS) == c]) <= 1 + len(rest) - len(got) * bool(step)
+
+
+def _dealt_back(parts):
+    """The draws of one step as they lie in the order: one of each rank in turn."""
+    longest = max(map(len, parts))
+    return [part[i] for i in range(longest) for part in parts if i < len(part)]
+
+
+def _loader(dataset, kind, n_workers, batch_size=6, **options):
+    made = kind(IDS, batch_size, **options)
+    how = (
+        {"sampler": made, "batch_size": batch_size}
+        if kind is BalancedSampler
+        else {"batch_sampler": made}
+    )
+    return ResumableLoader(dataset, num_workers=n_workers, persistent_workers=n_workers > 0, **how)
+
+
+@pytest.mark.parametrize("n_workers", [0, 2])
+@pytest.mark.parametrize("kind", [BalancedSampler, BalancedBatchSampler])
+def test_a_loader_resumes_at_every_step_with_or_without_workers(kind, n_workers):
+    dataset = TensorDataset(torch.arange(100))
+    loader = _loader(dataset, kind, n_workers)
+    epochs = [[batch.tolist() for (batch,) in loader] for _ in range(2)]
+    assert epochs[0] != epochs[1]
+    loader.set_epoch(0)
+    resumed = _loader(dataset, kind, n_workers)
+    states = [loader.state_dict()]
+    for number, (batch,) in enumerate(loader):
+        assert batch.tolist() == epochs[0][number]
+        states.append(loader.state_dict())
+    for number in (0, 1, 8, 16, 17):
+        resumed.load_state_dict(states[number])
+        assert [batch.tolist() for (batch,) in resumed] == epochs[0][number:]
+        assert [batch.tolist() for (batch,) in resumed] == epochs[1]
+
+
+def test_a_loader_tells_its_place_in_a_pass_that_was_recut():
+    dataset = TensorDataset(torch.arange(100))
+    first = _loader(dataset, BalancedBatchSampler, 0, targets=Natural(), batch_size=7)
+    passing = iter(first)
+    for _ in range(4):
+        next(passing)
+    state = first.state_dict()
+    recut = _loader(dataset, BalancedBatchSampler, 2, targets=Natural(), batch_size=5)
+    recut.load_state_dict(state)
+    passing = iter(recut)
+    for _ in range(3):
+        next(passing)
+    state = recut.state_dict()
+    expected = [batch.tolist() for (batch,) in passing]
+    again = _loader(dataset, BalancedBatchSampler, 0, targets=Natural(), batch_size=5)
+    again.load_state_dict(state)
+    assert [batch.tolist() for (batch,) in again] == expected
+
+
+def test_a_loader_of_another_sampler_is_refused():
+    with pytest.raises(OptionError, match="expected one of balancekit's samplers"):
+        ResumableLoader(TensorDataset(torch.arange(10)), batch_size=2, shuffle=True)

@@ -107,7 +107,11 @@ def test_a_type_that_changes_late_is_no_surprise(tmp_path):
     assert_counts(write(tmp_path, f"x,label\n{rows}1,cat\n"), {"0": 30_000, "1": 30_000, "cat": 1})
 
 
-cells = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5)
+# A name of a column that comes back in it speaks against a line of names; Hypothesis tries
+# the strings of the source code as well, so "x" and "label" would come.
+cells = st.text(
+    st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=5
+).filter(lambda cell: cell.strip() not in ("x", "label"))
 
 
 @given(rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=8))

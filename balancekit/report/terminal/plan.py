@@ -6,8 +6,9 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from balancekit.plan import Plan
+from balancekit.plan import Plan, is_steady
 from balancekit.report.plan_words import choice_text, plan_aim, plan_verdict
+from balancekit.report.target_words import targets_sentence
 from balancekit.report.terminal.layout import (
     Column,
     class_table,
@@ -56,6 +57,8 @@ def show_plan(plan: Plan, console: Console, operations: Sequence[str] = ()) -> N
                 say(console, f"source: {reason.source}", "dim", indent=PART_INDENT)
                 say(console, f"instead: {reason.instead}", "dim", indent=PART_INDENT)
             said = (reason.source, reason.instead)
+        elif part == "sampling":
+            say(console, targets_sentence(plan.sampling), indent=PART_INDENT)
     console.print()
     watch = ", ".join(metric.replace("_", " ") for metric in plan.metrics)
     say(console, watch, first="  watch", first_style="bold", indent=PART_INDENT)
@@ -84,4 +87,5 @@ def _show_weights(plan: Plan, console: Console) -> None:
     names = [plan.data.class_names[c] for c in shown]
     n_between = len(counts) - len(shown)
     titles = class_table(console, "class", names, columns, cut=cut, n_between=n_between)
-    say_meanings(console, MEANINGS, titles)
+    at_the_end = {} if is_steady(plan.sampling) else {"drawn": "share of the draws, at the end"}
+    say_meanings(console, MEANINGS | at_the_end, titles)

@@ -1,24 +1,90 @@
 """Balanced samplers, whose batches hold every class in its share."""
 
-from collections.abc import Iterator
-from typing import Any, Literal
-
-import numpy as np
-from torch.utils.data import Sampler
+from dataclasses import dataclass
+from typing import Literal
 
 from balancekit.errors import OptionError
-from balancekit.labels import SampleKey, labels_of
 from balancekit.plan import Targets, Uniform
 from balancekit.samplers.class_index import ClassIndex
-from balancekit.samplers.draw_order import DrawOrder
+from balancekit.samplers.loader.faces import (
+    EpochBatchSampler,
+    EpochSampler,
+    Rank,
+    WorldSize,
+    Yields,
+    check_options,
+)
+from balancekit.samplers.orders.draw_order import DrawOrder
+from balancekit.samplers.orders.independent_order import IndependentOrder
+from balancekit.samplers.orders.lengths import EpochLength, epoch_length
+from balancekit.samplers.orders.order import Order
+from balancekit.samplers.orders.passes import Passes
 
-__all__ = ["BalancedBatchSampler"]
+__all__ = ["BalancedBatchSampler", "BalancedSampler", "Composition"]
 
-BLOCK_DRAWS = 1 << 15
-"""Draws computed at once: enough to hide NumPy's overhead, few enough to start at once."""
+Composition = Literal["exact", "expected"]
 
 
-class BalancedBatchSampler(Sampler[Any]):
+class BalancedSampler(EpochSampler):
+    """Draws in whose batches every class has its share: `DataLoader(…, sampler=…)`.
+
+    The draws of `BalancedBatchSampler`, one by one: cut into batches of `batch_size`, as the
+    loader does with the same `batch_size`, each batch holds each class in its share. A
+    `DistributedSampler`, so that frameworks leave rank and epochs to it.
+
+    Args:
+        labels: one class a sample: `Labels`, a list, array, tensor or Series, a data set
+            whose labels can be read without loading its samples, or a `ClassIndex`.
+        batch_size: draws a batch on each rank, as the loader has it.
+        targets: shares of the classes; every class equally often if not given.
+        seed: of the order.
+        composition: "exact" gives each batch its share of each class, rounded; "expected"
+            draws each sample by itself, with these probabilities.
+        batches_per_epoch: length of an epoch; as many as the samples fill if not given.
+        rank: which part of every batch to yield, in [0, world_size); "auto" asks
+            torch.distributed when a pass starts; "all" yields the parts of all ranks, one
+            after another, for a framework that deals batches to the ranks itself.
+        world_size: processes that train together; "auto" likewise.
+        yields: "indices" for a data set as it is; "keys" yields a `SampleKey` each, for one
+            whose samples depend on epoch and repeat.
+
+    Raises:
+        DataError: labels cannot be told, or are all missing.
+        OptionError: an argument cannot be.
+
+    >>> draws = list(BalancedSampler(["a"] * 98 + ["b"] * 2, batch_size=4))
+    >>> len(draws), sum(i >= 98 for i in draws[:4])
+    (100, 2)
+    """
+
+    def __init__(
+        self,
+        labels: object,
+        batch_size: int,
+        *,
+        targets: Targets | None = None,
+        seed: int = 0,
+        composition: Composition = "exact",
+        batches_per_epoch: int | None = None,
+        rank: Rank = "auto",
+        world_size: WorldSize = "auto",
+        yields: Yields = "indices",
+    ) -> None:
+        check_options(
+            seed=seed,
+            rank=rank,
+            world_size=world_size,
+            yields=yields,
+            batch_size=batch_size,
+            batches_per_epoch=batches_per_epoch,
+        )
+        passes = _passes(
+            labels, batch_size, targets, seed, composition, batches_per_epoch, always_full=True
+        )
+        super().__init__(passes, rank, world_size, yields)
+
+
+class BalancedBatchSampler(EpochBatchSampler):
     """Batches in which every class has its share: `DataLoader(dataset, batch_sampler=…)`.
 
     With the default targets and a batch size that the number of classes divides, each
@@ -30,14 +96,19 @@ class BalancedBatchSampler(Sampler[Any]):
     that runs to its end moves on to the next epoch; `set_epoch` chooses one.
 
     Args:
-        labels: one class a sample: `Labels`, a list, array, tensor or Series, or a data set
-            whose labels can be read without loading its samples.
+        labels: one class a sample: `Labels`, a list, array, tensor or Series, a data set
+            whose labels can be read without loading its samples, or a `ClassIndex`.
         batch_size: draws a batch, on each rank.
+        targets: shares of the classes; every class equally often if not given. With
+            `Natural()`, an epoch is each sample once, and batches may have one draw less.
         seed: of the order.
-        targets: shares of the classes: `Uniform()`, `Natural()` or `Power(alpha=…)`.
+        composition: "exact" gives each batch its share of each class, rounded; "expected"
+            draws each sample by itself, with these probabilities.
         batches_per_epoch: length of an epoch; as many as the samples fill if not given.
-        rank: which part of every batch to yield, in [0, world_size).
-        world_size: processes that train together, each with its own rank.
+        rank: which part of every batch to yield, in [0, world_size); "auto" asks
+            torch.distributed when a pass starts; "all" yields the parts of all ranks, one
+            after another, for a framework that deals batches to the ranks itself.
+        world_size: processes that train together; "auto" likewise.
         yields: "indices" for a data set as it is; "keys" yields a `SampleKey` each, for one
             whose samples depend on epoch and repeat.
 
@@ -55,106 +126,87 @@ class BalancedBatchSampler(Sampler[Any]):
         labels: object,
         batch_size: int,
         *,
-        seed: int = 0,
         targets: Targets | None = None,
+        seed: int = 0,
+        composition: Composition = "exact",
         batches_per_epoch: int | None = None,
-        rank: int = 0,
-        world_size: int = 1,
-        yields: Literal["indices", "keys"] = "indices",
+        rank: Rank = "auto",
+        world_size: WorldSize = "auto",
+        yields: Yields = "indices",
     ) -> None:
-        targets = Uniform() if targets is None else targets
-        index = ClassIndex.for_targets(labels_of(labels), targets)
-        self.batch_size, self.rank, self.world_size = batch_size, rank, world_size
-        self._yields = yields
-        _check_options(batch_size, batches_per_epoch, rank, world_size, yields)
-        self.order = DrawOrder.for_batches(
-            index,
-            targets,
-            batch_size=batch_size,
-            world_size=world_size,
-            batches_per_epoch=batches_per_epoch,
+        check_options(
             seed=seed,
+            rank=rank,
+            world_size=world_size,
+            yields=yields,
+            batch_size=batch_size,
+            batches_per_epoch=batches_per_epoch,
         )
-        self.epoch, self._first_batch, self._n_yielded = 0, 0, 0
-
-    def __len__(self) -> int:
-        """Batches that the next pass yields."""
-        return self.order.n_batches - self._first_batch
-
-    def __iter__(self) -> Iterator[list[Any]]:
-        """Batches of the epoch, from the one that was set, for this rank."""
-        epoch, first = self.epoch, self._first_batch
-        self._first_batch = 0
-        block = max(1, BLOCK_DRAWS // (self.batch_size * self.world_size))
-        for start in range(first, self.order.n_batches, block):
-            end = min(start + block, self.order.n_batches)
-            draws = self.order.draws(epoch, start, end)
-            if self._yields == "keys":
-                repeats = self.order.repeats(epoch, draws)
-            stops = np.cumsum(draws.batch_sizes).tolist()
-            for number, (begin, stop) in enumerate(zip([0, *stops], stops, strict=False), start):
-                part = slice(begin + self.rank, stop, self.world_size)
-                indices = draws.indices[part].tolist()
-                self._n_yielded = number + 1
-                if self._yields == "keys":
-                    of_part = repeats[part].tolist()
-                    yield [SampleKey(epoch, *pair) for pair in zip(indices, of_part, strict=True)]
-                else:
-                    yield indices
-        self.epoch, self._n_yielded = epoch + 1, 0
-
-    @property
-    def sampler(self) -> "BalancedBatchSampler":
-        """Itself: Lightning and accelerate call `batch_sampler.sampler.set_epoch`."""
-        return self
-
-    def set_epoch(self, epoch: int, first_batch: int = 0) -> None:
-        """Choose the epoch of the next pass, and the batch it starts with.
-
-        Raises:
-            OptionError: there is no such epoch or batch.
-        """
-        if epoch < 0 or not 0 <= first_batch <= self.order.n_batches:
-            raise OptionError(
-                f"set_epoch: expected epoch ≥ 0 and first_batch in [0, {self.order.n_batches}], "
-                f"got {epoch} and {first_batch}"
-            )
-        self.epoch, self._first_batch, self._n_yielded = epoch, first_batch, first_batch
-
-    def state_dict(self) -> dict[str, int]:
-        """Where the pass stands: seed, epoch, and the batches handed out.
-
-        A DataLoader with workers asks for batches ahead of the ones it yields; there,
-        resume with `set_epoch(epoch, first_batch)` and your own count of steps.
-        """
-        return {"seed": self.order.seed, "epoch": self.epoch, "first_batch": self._n_yielded}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Go on where `state_dict` stood.
-
-        Raises:
-            OptionError: the state is of a sampler with another seed.
-        """
-        if missing := {"seed", "epoch", "first_batch"} - state.keys():
-            raise OptionError(f"state: expected one of state_dict(), got none of {missing}")
-        if state["seed"] != self.order.seed:
-            raise OptionError(
-                f"state: expected the seed {self.order.seed} of this sampler, got {state['seed']}"
-            )
-        self.set_epoch(state["epoch"], state["first_batch"])
+        # Whoever deals whole batches to ranks loses those that are one draw short.
+        passes = _passes(
+            labels,
+            batch_size,
+            targets,
+            seed,
+            composition,
+            batches_per_epoch,
+            always_full=rank == "all",
+        )
+        super().__init__(passes, batch_size, rank, world_size, yields)
 
 
-def _check_options(
-    batch_size: int, batches_per_epoch: int | None, rank: int, world_size: int, yields: str
-) -> None:
-    problems = []
-    if not isinstance(batch_size, int) or batch_size < 1:
-        problems.append(f"batch_size: expected an integer ≥ 1, got {batch_size!r}")
-    if batches_per_epoch is not None and batches_per_epoch < 1:
-        problems.append(f"batches_per_epoch: expected an integer ≥ 1, got {batches_per_epoch}")
-    if not 0 <= rank < world_size:
-        problems.append(f"rank: expected an integer in [0, {world_size}), got {rank}")
-    if yields not in ("indices", "keys"):
-        problems.append(f"yields: expected 'indices' or 'keys', got {yields!r}")
-    if problems:
-        raise OptionError("; ".join(problems))
+def _passes(
+    labels: object,
+    batch_size: int,
+    targets: Targets | None,
+    seed: int,
+    composition: Composition,
+    batches_per_epoch: int | None,
+    *,
+    always_full: bool,
+) -> Passes:
+    targets = Uniform() if targets is None else targets
+    if composition not in ("exact", "expected"):
+        raise OptionError(f"composition: expected 'exact' or 'expected', got {composition!r}")
+    recipe = _Recipe(
+        ClassIndex.for_targets(labels, targets),
+        targets,
+        seed,
+        independent=composition == "expected",
+        batches_per_epoch=batches_per_epoch,
+        always_full=always_full or composition == "expected",
+    )
+    return Passes(
+        recipe.order,
+        recipe.length,
+        batch_size=batch_size,
+        seed=seed,
+        class_counts=recipe.index.class_counts(),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Recipe:
+    """What the orders of balanced draws are made of; a plain object, so that it can be sent."""
+
+    index: ClassIndex
+    targets: Targets
+    seed: int
+    independent: bool
+    batches_per_epoch: int | None
+    always_full: bool
+
+    def order(self, lengths: tuple[EpochLength, ...]) -> Order:
+        """The order of epochs of these lengths, the last of which holds."""
+        kind = IndependentOrder if self.independent else DrawOrder
+        return kind(self.index, self.targets, lengths, self.seed)
+
+    def length(self, width: int, world_size: int) -> EpochLength:
+        """The length of epochs of batches of this width, shared by so many ranks."""
+        length = epoch_length(
+            self.index, self.targets, width=width, batches_per_epoch=self.batches_per_epoch
+        )
+        # No rank may go without a draw.
+        if self.always_full or length.n_draws // length.n_batches < world_size:
+            return length._replace(n_draws=length.n_batches * width)
+        return length

@@ -28,7 +28,6 @@ from balancekit.plan import (
     TaskAugmentation,
     Uniform,
     WeightedBce,
-    target_shares,
 )
 from balancekit.weights import power_weights
 
@@ -471,31 +470,6 @@ WANTED = {
 @pytest.mark.parametrize(("given_prior", "expected"), WANTED.values(), ids=WANTED.keys())
 def test_the_wanted_prior_is_spelt_out(given_prior, expected):
     np.testing.assert_allclose(plan(wanted_prior=given_prior).wanted(), expected)
-
-
-SHARES = {
-    "natural": (Natural(), [0.9, 0.09, 0.01, 0]),
-    "uniform": (Uniform(), [1 / 3, 1 / 3, 1 / 3, 0]),
-    "reversed": (Power(alpha=-1.0), [1 / 101, 10 / 101, 90 / 101, 0]),
-    "natural by its power": (Power(alpha=1.0), [0.9, 0.09, 0.01, 0]),
-}
-
-
-@pytest.mark.parametrize(("targets", "expected"), SHARES.values(), ids=SHARES.keys())
-def test_targets_give_shares_and_empty_classes_none(targets, expected):
-    # Reversed: 1/90, 1/9 and 1 over their sum 101/90.
-    np.testing.assert_allclose(target_shares(targets, [90, 9, 1, 0]), expected, rtol=1e-12)
-
-
-@pytest.mark.parametrize("counts", [[], [0, 0], [-1, 2], [[1]], 3], ids=str)
-def test_targets_of_no_counts_are_refused(counts):
-    with pytest.raises(PlanError, match="expected counts"):
-        target_shares(Uniform(), counts)
-
-
-def test_a_target_of_another_kind_is_refused():
-    with pytest.raises(PlanError, match="expected Natural"):
-        target_shares("uniform", [1, 2])
 
 
 def test_each_label_of_several_has_a_prior_of_its_own():

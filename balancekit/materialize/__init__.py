@@ -1,0 +1,14 @@
+"""Materialize: a resampled data set on disk, as a tree of files or as a list of indices."""
+
+from balancekit.materialize.index_file import INDEX_SUFFIXES, write_indices
+from balancekit.materialize.place_files import FileKind
+from balancekit.materialize.tree import Tree, check_tree, write_tree
+
+__all__ = [
+    "INDEX_SUFFIXES",
+    "FileKind",
+    "Tree",
+    "check_tree",
+    "write_indices",
+    "write_tree",
+]

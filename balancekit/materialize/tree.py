@@ -1,0 +1,259 @@
+"""A balanced data set as a tree of class folders: links or copies, atomic and resumable."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import get_args
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from balancekit.errors import DataError, OptionError
+from balancekit.files import write_whole
+from balancekit.labels import Labels
+from balancekit.materialize.checks import refuse_wrong_indices
+from balancekit.materialize.place_files import COPYING, FATAL, FileKind, place_file
+from balancekit.materialize.tree_names import tree_files
+from balancekit.plan.tagged import check_name
+
+__all__ = ["Tree", "check_tree", "write_tree"]
+
+MARKER = ".balancekit.json"
+"""File by which a tree is known to be ours; hidden, so that no reader takes it for a sample."""
+
+MAX_LOOKED_FOR = 100
+"""Ids that are looked for before they are taken for no paths."""
+
+PROGRESS_STEP = 256
+
+
+class _Marker(msgspec.Struct, frozen=True, kw_only=True):
+    """What a tree was made of and how; the same for a run that is started again."""
+
+    made_by: str = "balancekit"
+    what: str
+    fingerprint: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tree:
+    """A tree that was written.
+
+    Attributes:
+        folder: where it is.
+        n_files: files in it.
+        n_found: of them, those that an interrupted run had left there.
+        n_linked_otherwise: of them, those that could only be linked symbolically.
+        skipped: what could not be read, and why.
+    """
+
+    folder: Path
+    n_files: int
+    n_found: int
+    n_linked_otherwise: int
+    skipped: tuple[str, ...]
+
+
+def check_tree(labels: Labels, folder: str | os.PathLike[str]) -> None:
+    """Refuse a tree that cannot be written, before the work and not after it.
+
+    Raises:
+        DataError: the samples are no files.
+        OptionError: the folder holds something else, or has no folder to stand in.
+    """
+    _refuse_unless_files(labels)
+    _refuse_unless_free(Path(folder), None)
+
+
+def write_tree(
+    labels: Labels,
+    indices: NDArray[np.integer],
+    folder: str | os.PathLike[str],
+    *,
+    files: FileKind = "hard-links",
+    what: str = "",
+    on_progress: Callable[[int], None] | None = None,
+) -> Tree:
+    """Write the drawn files as `folder/class/name`, which every reader of image folders reads.
+
+    The tree grows in a hidden folder beside, and is moved into place when it is complete.
+    Started again after an interruption, it goes on where it stopped. Repeats have numbers:
+    1.jpg, 1__2.jpg. A file that cannot be read is left out and told.
+
+    Args:
+        labels: one class a sample, whose ids are paths of files.
+        indices: integer [n_drawn], as `resample` gives them.
+        folder: of the tree; new, empty, or left by a run with the same arguments.
+        files: "hard-links" take no room, and are symbolic ones where the data lie on another
+            file system; "copies" may be changed without changing the data.
+        what: is written, in words, for who finds the folder.
+        on_progress: called with the number of files placed since the last call.
+
+    Raises:
+        DataError: the samples are no files, or carry several classes.
+        OptionError: the folder holds something else, has no folder to stand in, or is taken
+            away meanwhile; indices are not of labelled samples; or `files` is no such kind.
+        OSError: the disk is full or cannot be written.
+    """
+    _refuse_unless_files(labels)
+    refuse_wrong_indices(labels, indices)
+    check_name("files", files, get_args(FileKind))
+    marker = _Marker(what=what, fingerprint=_fingerprint(labels, indices, files))
+    target = Path(folder).resolve()
+    is_there = _refuse_unless_free(Path(folder), marker)
+    work = target if is_there else _started(target, marker)
+    tree = _fill(work, target, tree_files(labels, indices), files, on_progress or _ignore)
+    for stray in work.glob(f"{COPYING}*"):  # of a run that was killed
+        stray.unlink(missing_ok=True)
+    if not _refuse_unless_free(Path(folder), marker):  # unless another run was first
+        if target.exists():
+            target.rmdir()
+        work.rename(target)
+    return tree
+
+
+def _ignore(n_more: int) -> None:
+    pass
+
+
+def _fill(
+    work: Path,
+    target: Path,
+    wanted: Iterator[tuple[str, str]],
+    files: FileKind,
+    on_progress: Callable[[int], None],
+) -> Tree:
+    """Place the files that are not there yet."""
+    n_placed = n_found = n_otherwise = 0
+    skipped: list[str] = []
+    made: set[str] = set()
+    for number, (source, place) in enumerate(wanted, 1):
+        class_folder = place.partition("/")[0]
+        if class_folder not in made:
+            (work / class_folder).mkdir(exist_ok=True)
+            made.add(class_folder)
+        path = f"{work}/{place}"
+        if os.path.lexists(path):
+            n_found += 1
+        else:
+            try:
+                n_otherwise += place_file(source, path, files, work) != files
+                n_placed += 1
+            except FileExistsError:  # another run of the same was first
+                n_found += 1
+            except OSError as error:
+                if error.errno in FATAL:
+                    raise
+                if not work.is_dir():
+                    raise _gone(work) from None
+                skipped.append(f"{source}: {error.strerror or error}")
+        if number % PROGRESS_STEP == 0:
+            on_progress(PROGRESS_STEP)
+    return Tree(
+        folder=target,
+        n_files=n_placed + n_found,
+        n_found=n_found,
+        n_linked_otherwise=n_otherwise,
+        skipped=tuple(skipped),
+    )
+
+
+def _gone(work: Path) -> OptionError:
+    return OptionError(
+        f"{work}: expected to write on in this folder, but it is gone, as when another run of the "
+        "same command was first. Look whether the tree is there, or start again."
+    )
+
+
+def _refuse_unless_files(labels: Labels) -> None:
+    """Refuse labels whose samples are no files of their own, each in the folder of one class.
+
+    Raises:
+        DataError: they have several classes or no ids, or none of the first is a file.
+    """
+    if labels.offsets is not None:
+        raise DataError(
+            "labels: expected one class a sample, for a folder a class, got several. Write the "
+            "indices instead, to a file whose name ends in .npy, .csv or .parquet."
+        )
+    first = [*islice(filter(None, labels.sample_ids or ()), MAX_LOOKED_FOR)]
+    if any(os.path.isfile(name) for name in first):  # noqa: PTH113 - NUL bytes
+        return
+    got = f"ids that are no files, such as {first[0]!r}" if first else "samples without ids"
+    raise DataError(
+        f"labels: expected samples that are files, for a tree of them, got {got}. Write the "
+        "indices instead, to a file whose name ends in .npy, .csv or .parquet."
+    )
+
+
+def _refuse_unless_free(folder: Path, marker: _Marker | None) -> bool:
+    """Whether the tree of this marker is there already; refuse a folder that is not free.
+
+    Raises:
+        OptionError: a file stands there, or other files do, or a tree of other settings.
+    """
+    target = folder.resolve()
+    if not target.parent.is_dir():
+        raise OptionError(
+            f"{folder}: expected a folder in an existing one, got no folder {target.parent}. "
+            "Make that first."
+        )
+    if not target.exists():
+        return False
+    if not target.is_dir():
+        raise OptionError(f"{folder}: expected a folder, got a file of this name")
+    if not any(target.iterdir()):
+        return False
+    there = _marker_in(target)
+    if there is None:
+        raise OptionError(
+            f"{folder}: expected a new or empty folder, got one that holds other files. Name "
+            "another, or empty it yourself."
+        )
+    if marker is not None and there.fingerprint != marker.fingerprint:
+        raise OptionError(
+            f"{folder}: expected a new folder, or one of the same data and settings, got one of "
+            f"others ({there.what or 'not named'}). Name another, or delete it yourself."
+        )
+    return True
+
+
+def _started(target: Path, marker: _Marker) -> Path:
+    """The folder in which the tree grows: new, or left by an interrupted run.
+
+    Raises:
+        OptionError: something else has its name.
+    """
+    work = target.with_name(f".{target.name}.unfinished")
+    there = _marker_in(work)
+    if there is not None and there.fingerprint != marker.fingerprint:
+        shutil.rmtree(work)  # links and copies that we made, for settings no longer wanted
+    elif there is None and work.exists() and any(work.iterdir()):
+        raise OptionError(
+            f"{work}: expected nothing, or what an interrupted run has left, got other files. "
+            "Move them away."
+        )
+    work.mkdir(exist_ok=True)
+    write_whole(msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n", work / MARKER)
+    return work
+
+
+def _marker_in(folder: Path) -> _Marker | None:
+    try:
+        return msgspec.json.decode((folder / MARKER).read_bytes(), type=_Marker)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def _fingerprint(labels: Labels, indices: NDArray[np.integer], files: FileKind) -> str:
+    """A digest of what decides the tree: which files go where, and how."""
+    digest = hashlib.sha256(files.encode())
+    for source, place in tree_files(labels, indices):
+        absolute = os.path.abspath(source)  # noqa: PTH100
+        digest.update(f"{absolute}\0{place}\0".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()

@@ -1,0 +1,89 @@
+"""Running scripts in processes of their own, and reading what they wrote down."""
+
+import contextlib
+import functools
+import json
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+SCRIPTS = Path(__file__).parent / "scripts"
+TIMEOUT_S = 120
+
+collect_ignore = ["scripts"]
+
+TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+
+
+def run(command):
+    """Run a command; none of the processes that it starts is left when this returns."""
+    environment = os.environ | {
+        "OMP_NUM_THREADS": "1",
+        "HF_HUB_OFFLINE": "1",
+        "CUDA_VISIBLE_DEVICES": "",
+        "PYTHONFAULTHANDLER": "1",
+        # torchdata 0.11 calls what torch 2.13 has deprecated.
+        "PYTHONWARNINGS": "ignore:'set_vital' is deprecated:UserWarning",
+    }
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        output, _ = process.communicate(timeout=TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        signal_all(process, signal.SIGABRT)  # so that each says where it hangs
+        signal_all(process, signal.SIGKILL)
+        pytest.fail(f"not done after {TIMEOUT_S} s: {process.communicate()[0][-20000:]}")
+    finally:
+        signal_all(process, signal.SIGKILL)
+    assert process.returncode == 0, output[-4000:]
+
+
+def signal_all(process, number):
+    """Send a signal to a process, its session, and its children with sessions of their own."""
+    family = []
+    with contextlib.suppress(psutil.NoSuchProcess):
+        family = psutil.Process(process.pid).children(recursive=True)
+    for child in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.send_signal(number)
+    if number == signal.SIGABRT:
+        psutil.wait_procs(family, timeout=5)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+
+
+@pytest.fixture(scope="session")
+def task():
+    """The data and the steps that the scripts train with."""
+    return SimpleNamespace(**runpy.run_path(str(SCRIPTS / "task.py")))
+
+
+@pytest.fixture(scope="session")
+def launch(tmp_path_factory):
+    """Run a script in so many processes, once: its folder, and the batches of each rank."""
+
+    @functools.cache
+    def launched(script, processes, resume_of=None):
+        out = tmp_path_factory.mktemp(Path(script).stem)
+        # Lightning starts the other processes by itself.
+        alone = script == "lightened.py" or (processes == 1 and script != "ddp.py")
+        many = [] if alone else [*TORCHRUN, str(processes)]
+        states = [str(resume_of)] if resume_of else []
+        run([sys.executable, *many, str(SCRIPTS / script), str(out), *states])
+        ranks = [json.loads((out / f"rank{rank}.json").read_text()) for rank in range(processes)]
+        return SimpleNamespace(out=out, met={name: [r[name] for r in ranks] for name in ranks[0]})
+
+    return launched
