@@ -227,16 +227,16 @@ def _draws_of(piece: Piece, yields: Yields, epoch: int) -> list[Any]:
     return [SampleKey(epoch, index, repeat) for index, repeat in pairs]
 
 
-def _batches_of(piece: Piece, yields: Yields, epoch: int) -> list[list[Any]]:
-    batches: list[list[Any]] = piece.lists(piece.indices)
+def _batches_of(piece: Piece, yields: Yields, epoch: int) -> Iterator[list[Any]]:
+    batches = piece.lists(piece.indices)
     if yields == "indices":
         return batches
     assert piece.repeats is not None
     keyed = zip(batches, piece.lists(piece.repeats), strict=True)
-    return [
+    return (
         [SampleKey(epoch, index, repeat) for index, repeat in zip(*pair, strict=True)]
         for pair in keyed
-    ]
+    )
 
 
 def check_options(

@@ -160,7 +160,7 @@ class HardExampleSampler(EpochSampler):
         step = 1 if part.rank == "all" else part.world_size
         for piece in self.passes.pieces(part, with_repeats=self._yields == "keys"):
             points = piece.lists(piece.indices)
-            numbers = points if piece.repeats is None else piece.lists(piece.repeats)
+            numbers = piece.lists(piece.indices if piece.repeats is None else piece.repeats)
             for batch, repeats, end in zip(points, numbers, piece.ends.tolist(), strict=True):
                 # Only now, so that it follows the losses of the batch before.
                 draws = iter(self._draws(batch, repeats))

@@ -83,7 +83,9 @@ class Deal:
         in_row[: counts.sum()] = np.repeat(np.arange(len(classes), dtype=in_row.dtype), counts)
         ranks = np.empty(len(batches), np.int32)
         ranks[by_offset] = np.arange(len(batches), dtype=np.int32)
-        places = self._cards(batches) * np.int32(len(batches)) + ranks[:, None]
+        places = self._cards(batches)
+        places *= np.int32(len(batches))
+        places += ranks[:, None]
         return Hand(classes, counts, in_row.take(places))
 
     def _step_and_start(self) -> tuple[int, int]:
@@ -117,6 +119,8 @@ class Deal:
         return found[starts], np.diff(starts, append=len(found))
 
 
-def _code_word(n_present: int) -> type[np.uint16] | type[np.uint32]:
-    # Sorting keys of 16 bits is a radix sort.
+def _code_word(n_present: int) -> type[np.unsignedinteger]:
+    # Sorting keys of 16 bits is a radix sort, and takes half the time for 8.
+    if n_present < 1 << 8:
+        return np.uint8
     return np.uint16 if n_present < 1 << 16 else np.uint32
