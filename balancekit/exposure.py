@@ -36,7 +36,8 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         batch_high_per_class: most draws in one batch; likewise, and all labels of the class
             where they are too many to count.
         training_prior: shares of the classes in the data.
-        believed_prior: prior that a model trained so will believe in.
+        believed_prior: prior that a model trained so will believe in; under a `Schedule`, once
+            it has ended, however few epochs are counted.
         wanted_prior: prior that decisions should assume.
         corrected_after_training: whether `Pipeline.correct` has to close a gap between them.
     """

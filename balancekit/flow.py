@@ -171,12 +171,13 @@ def resample(data: object, strategy: "Strategy", *, seed: int = 0) -> NDArray[np
     Args:
         data: labels, or anything that `read` takes.
         strategy: `Oversample()`, `Undersample()`, `Combine()`, `Regroup()` or
-            `MakeImbalanced(ratio=…)`.
+            `MakeImbalanced(ratio=…)`; `MLROS()` or `MLRUS()` for several classes a sample.
         seed: of every choice; the same seed gives the same indices.
 
     Raises:
-        DataError: the data cannot be read, or carry several classes a sample.
-        OptionError: the strategy is none, or asks for samples that are not there.
+        DataError: the data cannot be read, or the strategy is not for as many classes a sample.
+        OptionError: the strategy or the seed is none, or samples are asked for that are not
+            there.
 
     >>> from balancekit import Oversample
     >>> indices = resample(["cat", "dog", "dog"], Oversample())

@@ -132,6 +132,6 @@ def test_the_command_says_that_the_shares_of_a_schedule_go_on_changing(tmp_path,
     insisted.save(plan)
     words = ["preview", str(plan), str(data), "--allow-other-data"]
     assert run([*words, "--epochs", "4"]) == 0
-    assert "The shares go on changing: --epochs 5 counts to their end." in capsys.readouterr().out
+    assert "once the schedule has ended: --epochs 5 counts to there." in capsys.readouterr().out
     assert run([*words, "--epochs", "5"]) == 0
     assert "go on changing" not in capsys.readouterr().out

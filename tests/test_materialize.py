@@ -328,7 +328,9 @@ def test_indices_without_ids_leave_them_empty(tmp_path):
 
 def test_indices_of_sets_of_classes_name_all_of_them(tmp_path):
     labels = Labels(
-        class_ids=np.array([0, 1, 1]), class_names=("cat", "dog"), offsets=np.array([0, 2, 3, 3])
+        class_ids=np.array([0, 1, 0, 1]),  # a picture with two cats
+        class_names=("cat", "dog"),
+        offsets=np.array([0, 3, 4, 4]),
     )
     write_indices(labels, np.array([2, 0, 1]), tmp_path / "i.csv")
     assert (tmp_path / "i.csv").read_text().splitlines()[1:] == ["2,,", "0,,cat|dog", "1,,dog"]

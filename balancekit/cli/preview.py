@@ -59,7 +59,11 @@ def preview(
         show_exposure(seen, console)
         last = steady_from(loaded.sampling)
         if epochs <= last:
-            say(console, f"The shares go on changing: --epochs {last + 1} counts to their end.")
+            say(
+                console,
+                "The prior is believed once the schedule has ended: --epochs "
+                f"{last + 1} counts to there.",
+            )
         console.print("\nIn your code:")
         say_verbatim(console, build_lines(plan, batch_size))
     return 0

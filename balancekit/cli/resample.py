@@ -1,5 +1,6 @@
 """`balancekit resample`."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,7 +46,7 @@ Files = Annotated[
     FileKind | None,
     Parameter(
         group=OUT,
-        help="How files come into DIR: hard links, which are not given, take no room, and are "
+        help="How files come into DIR: hard links if not given, which take no room and are "
         "symbolic where the data lie on another file system.",
     ),
 ]
@@ -83,12 +84,19 @@ def resample(
 
     from balancekit import flow
     from balancekit.cli.resampled import resampled_counts
-    from balancekit.sources import read
+    from balancekit.cli.use_indices import lines_of_use
+    from balancekit.sources import ReadOptions, open_source
 
     chosen = of_strategy.strategy(strategy)
     is_tree = _is_tree(output, data, files)
     check_target("--json", json)
-    labels = read(data, **reading.arguments())
+    _refuse_unwritable(output)
+    options = reading.arguments()
+    task, of_format = options["task"], options["format"]
+    others = {name: value for name, value in options.items() if name not in ("task", "format")}
+    known = ReadOptions(task=None if task == "auto" else task, **others)
+    source = open_source(data, known, format=of_format)
+    labels = source.read_labels()
     if is_tree and output is not None:
         from balancekit.materialize import check_tree
 
@@ -103,7 +111,10 @@ def resample(
     if json != "-":
         again = {"strategy": strategy, **of_strategy.given(), **reading.options()}
         again["seed"] = str(seed) if seed else None
-        _show(told, shell_command("balancekit", "resample", data, **again))
+        use = None
+        if told.output is not None and not is_tree:
+            use = lines_of_use(source, labels, told.output, data, options)
+        _show(told, labels, shell_command("balancekit", "resample", data, **again), use)
     return _leave(told, strict=strict)
 
 
@@ -132,6 +143,27 @@ def _is_tree(output: str | None, data: str, files: str | None) -> bool:
             "would be read as a part of them. Name one beside."
         )
     return True
+
+
+def _refuse_unwritable(output: str | None) -> None:
+    """Refuse an output in a folder that takes no files, before the work and not after it.
+
+    Raises:
+        OptionError: nothing can be written there.
+    """
+    if output is None or Path(output).exists():
+        return
+    folder = Path(output).resolve().parent
+    if not folder.is_dir():  # told with what to do, where the kind of the output is known
+        return
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise OptionError(
+            f"-o {output}: expected a folder that can be written to, got {folder} "
+            f"({error.strerror}). Name another."
+        ) from None
 
 
 def _written(
@@ -183,36 +215,31 @@ def _tree(
         )
 
 
-def _show(told: "Resampled", again: str) -> None:
+def _show(told: "Resampled", labels: "Labels", again: str, use: list[str] | None) -> None:
     from balancekit.cli.resampled import show_resampled
     from balancekit.report.terminal.layout import say_verbatim
 
     console = output_console()
     show_resampled(told, console)
-    title, lines = _following(told, again)
+    title, lines = _following(told, labels, again, use)
     console.print(f"\n{title}")
     say_verbatim(console, lines)
 
 
-def _following(told: "Resampled", again: str) -> tuple[str, list[str]]:
+def _following(
+    told: "Resampled", labels: "Labels", again: str, use: list[str] | None
+) -> tuple[str, list[str]]:
     """What to do next, and the lines for it."""
     if told.output is None:
-        return "Next, to write the indices, or a tree of files:", [
-            f"{again} -o indices.npy",
-            f"{again} -o balanced/",
-        ]
-    if told.n_files is not None:
+        from balancekit.materialize import can_be_tree
+
+        lines = [f"{again} -o indices.npy"]
+        if not can_be_tree(labels):
+            return "Next, to write the indices:", lines
+        return "Next, to write the indices, or a tree of files:", [*lines, f"{again} -o balanced/"]
+    if use is None:
         return "Next:", [shell_command("balancekit", "analyze", told.output)]
-    suffix = Path(told.output).suffix.lower()
-    if suffix == ".npy":
-        line = f"indices = numpy.load({told.output!r})"
-    else:
-        reader = "read_csv" if suffix == ".csv" else "read_parquet"
-        line = f"indices = pandas.{reader}({told.output!r})['index']"
-    return "In your code:", [
-        line,
-        "dataset = torch.utils.data.Subset(dataset, indices.tolist())",
-    ]
+    return "In your code:", use
 
 
 def _leave(told: "Resampled", *, strict: bool) -> int:

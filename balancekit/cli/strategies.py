@@ -92,7 +92,7 @@ class StrategyOptions:
         Literal["id", "reversed-id", "size"] | None,
         Parameter(
             help="make-imbalanced: which class is the largest: the first, the last, or the one "
-            "with the most samples; the first if not given."
+            "with the most samples; that one if not given."
         ),
     ] = None
 
@@ -140,7 +140,9 @@ class StrategyOptions:
                         "--ratio: expected with --strategy make-imbalanced, got none. Say how many "
                         "times the smallest class the largest should be, such as --ratio 100."
                     )
-                return resampling.MakeImbalanced(**values, profile=self._profile())
+                return resampling.MakeImbalanced(
+                    **{"order": "size"} | values, profile=self._profile()
+                )
 
     def _values(self) -> dict[str, Any]:
         values = {field.name: getattr(self, field.name) for field in fields(self)}
@@ -173,12 +175,14 @@ class StrategyOptions:
             if name not in takers:
                 problems.append(
                     f"{option}: expected only with --strategy {' or '.join(takers)}, got it with "
-                    f"{name}. Leave it out."
+                    f"{name}"
                 )
             elif (profile := PROFILE_OF.get(field.name, self.profile)) != self.profile:
                 problems.append(
                     f"{option}: expected only with --profile {profile}, got it with "
-                    f"{self.profile or 'exponential'}. Leave it out."
+                    f"{self.profile or 'exponential'}"
                 )
         if problems:
-            raise OptionError("; ".join(problems))
+            raise OptionError(
+                f"{'; '.join(problems)}. Leave {'it' if len(problems) == 1 else 'them'} out."
+            )

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.errors import DataError, MissingLibraryError, OptionError
+from balancekit.errors import BalancekitError, DataError, MissingLibraryError, OptionError
 from balancekit.labels import UNLABELLED, Labels, labels_of
+from balancekit.labels.class_ids import is_missing
+from balancekit.plan.tagged import is_seed
 from balancekit.samplers.resampling import Strategy, resampled_indices
 
 try:
@@ -30,7 +32,10 @@ MOST_NAMED = 5
 """Columns or classes that an error names."""
 
 CATEGORICAL = ("SMOTEN", "SMOTENC")
-"""Samplers that take text; what SMOTENC takes for numbers, it checks itself."""
+"""Samplers that take text."""
+
+MAX_SEED = 2**32 - 1
+"""Of a `random_state`."""
 
 NEIGHBOURS = ("k_neighbors", "n_neighbors")
 """Parameters of neighbours that are looked for within a class."""
@@ -50,12 +55,13 @@ def resample_features(
         labels: [n], the class of each, or `Labels` with one class a sample, of which those
             without a label are left out; class ids then come back.
         sampler: such as `SMOTE(k_neighbors=3)`, an object with `fit_resample`.
-        seed: of all that is random.
+        seed: of all that is random, in [0, 2**32).
 
     Raises:
-        DataError: features or labels do not fit the sampler: text, NaN, other lengths, one
-            class, or a class with fewer samples than the sampler looks for neighbours.
-        OptionError: the sampler is none.
+        DataError: features or labels do not fit the sampler: text, NaN, other lengths, labels
+            that are missing, one class, or a class with fewer samples than the sampler looks
+            for neighbours.
+        OptionError: the sampler or the seed is none.
 
     >>> from imblearn.over_sampling import RandomOverSampler
     >>> features, labels = resample_features([[1.0], [2.0], [3.0]], [0, 1, 1], RandomOverSampler())
@@ -63,13 +69,17 @@ def resample_features(
     (4, [0, 0, 1, 1])
     """
     _refuse_unless_sampler(sampler)
+    if not (is_seed(seed) and seed <= MAX_SEED):
+        raise OptionError(f"seed: expected an integer from 0 to 2**32 - 1, got {seed!r}")
     features, labels = _labelled(features, labels)
     _refuse_unless_fitting(features, labels, sampler)
     seeded = _seeded(sampler, seed)
     try:
         resampled = seeded.fit_resample(features, labels)
+    except BalancekitError:
+        raise
     except (ValueError, RuntimeError) as error:
-        raise DataError(_told(error, labels, seeded)) from error
+        raise DataError(_told(error, features, labels, seeded)) from error
     return resampled[0], resampled[1]
 
 
@@ -122,6 +132,8 @@ def _rows(values: Any, indices: NDArray[np.int64]) -> Any:
         return values.iloc[indices]
     if isinstance(values, Sequence):
         values = np.asarray(values)
+    if hasattr(values, "tocsr"):  # of the sparse kinds, few have rows to take
+        return values.tocsr()[indices]
     return values[indices]
 
 
@@ -145,21 +157,39 @@ def _labelled(features: Any, labels: Any) -> tuple[Any, Any]:
 
 
 def _refuse_other_length(features: Any, n_labels: int) -> None:
-    n_rows = features.shape[0] if hasattr(features, "shape") else len(features)
+    n_rows = _shape(features)[0]
     if n_rows != n_labels:
         raise DataError(f"features: expected {n_labels:,} rows, as many as labels, got {n_rows:,}")
+
+
+def _shape(features: Any) -> tuple[int, ...]:
+    """Length and number of columns.
+
+    Raises:
+        DataError: these are no features.
+    """
+    try:
+        shape = features.shape if hasattr(features, "shape") else np.shape(features)
+    except ValueError:  # rows of several lengths
+        shape = (len(features),)
+    if shape == ():
+        raise DataError(
+            f"features: expected an array, a DataFrame or a sparse matrix, got {features!r}"
+        )
+    return tuple(shape)
 
 
 def _refuse_unless_fitting(features: Any, labels: Any, sampler: object) -> None:
     """Refuse features that the sampler cannot compare, each problem told.
 
     Raises:
-        DataError: they have another length or shape, or hold text or NaN.
+        DataError: they have another length or shape, or hold text or NaN; or labels are missing.
     """
+    _refuse_missing(labels)
     _refuse_other_length(features, len(labels))
-    if hasattr(features, "shape") and len(features.shape) != 2:
+    if len(_shape(features)) != 2:
         raise DataError(
-            f"features: expected [n, n_features], got shape {tuple(features.shape)}. Flatten "
+            f"features: expected [n, n_features], got shape {_shape(features)}. Flatten "
             "pictures, or give the features of a model."
         )
     if isinstance(sampler, RandomOverSampler | RandomUnderSampler | StrategySampler):
@@ -176,6 +206,17 @@ def _refuse_unless_fitting(features: Any, labels: Any, sampler: object) -> None:
         )
     if problems:
         raise DataError(f"{name}: features: {'; '.join(problems)}.")
+
+
+def _refuse_missing(labels: Any) -> None:
+    if isinstance(labels, np.ndarray) and (labels.ndim != 1 or labels.dtype.kind in "biu"):
+        return  # a column a class, or numbers, of which none is missing
+    missing = [place for place, label in enumerate(labels) if is_missing(label)]
+    if missing:
+        raise DataError(
+            f"labels: expected the class of every sample, got none of {len(missing):,}, the first "
+            f"at {missing[0]}. Give `Labels`, of which those without a label are left out."
+        )
 
 
 def _named(columns: Sequence[object]) -> str:
@@ -245,9 +286,14 @@ def _seeded(sampler: Any, seed: int) -> Any:
     return copied
 
 
-def _told(error: Exception, labels: Any, sampler: Any) -> str:
+def _told(error: Exception, features: Any, labels: Any, sampler: Any) -> str:
     """What is wrong, and the number of neighbours that would do if they are too few."""
     name = type(sampler).__name__
+    if "could not convert string to float" in str(error):
+        return (
+            f"{name}: features: {error}. Name each column of text in categorical_features: "
+            f"{_named(_columns_of_text(features))}."
+        )
     if "n_neighbors" not in str(error) and "n_samples_fit" not in str(error):
         return f"{name}: {error}"
     classes, counts = np.unique(np.asarray(labels), return_counts=True)

@@ -4,6 +4,7 @@ Data sets are recognised by the attributes that they have, never by import, and 
 their samples is loaded.
 """
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -45,6 +46,11 @@ def labels_of(data: object, label: Wanted = None, *, task: Task | None = None) -
         DataError: no labels can be told from it without loading samples, or they are not
             what the task needs.
     """
+    if isinstance(data, str | os.PathLike):
+        raise DataError(
+            f"{data}: expected labels, got a path or name. For the labels of files write "
+            f"balancekit.read({os.fspath(data)!r})."
+        )
     found = find_labels(data, label, task=task)
     if found is None:
         raise DataError(

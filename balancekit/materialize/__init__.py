@@ -2,12 +2,13 @@
 
 from balancekit.materialize.index_file import INDEX_SUFFIXES, write_indices
 from balancekit.materialize.place_files import FileKind
-from balancekit.materialize.tree import Tree, check_tree, write_tree
+from balancekit.materialize.tree import Tree, can_be_tree, check_tree, write_tree
 
 __all__ = [
     "INDEX_SUFFIXES",
     "FileKind",
     "Tree",
+    "can_be_tree",
     "check_tree",
     "write_indices",
     "write_tree",

@@ -35,8 +35,8 @@ def write_indices(
     """Write indices in their order, complete or not at all.
 
     NumPy's .npy holds them alone: int64 [n_drawn]. CSV and Parquet have a row a draw, of its
-    index, sample id and class, or classes with | between; the id is left empty where samples
-    have none.
+    index, sample id and class, or classes, each once, with | between; the id is left empty
+    where samples have none.
 
     Args:
         labels: of the data that the indices are of.
@@ -79,7 +79,8 @@ def _classes_of(labels: Labels, index: int) -> str:
     if labels.offsets is None:
         return labels.class_names[int(labels.class_ids[index])]
     carried = labels.class_ids[labels.offsets[index] : labels.offsets[index + 1]]
-    return BETWEEN_CLASSES.join(labels.class_names[c] for c in carried.tolist())
+    # A picture with three boxes of a class carries the class once.
+    return BETWEEN_CLASSES.join(labels.class_names[c] for c in dict.fromkeys(carried.tolist()))
 
 
 def _as_utf8(name: str) -> str:

@@ -21,7 +21,7 @@ from balancekit.materialize.place_files import COPYING, FATAL, FileKind, place_f
 from balancekit.materialize.tree_names import tree_files
 from balancekit.plan.tagged import check_name
 
-__all__ = ["Tree", "check_tree", "write_tree"]
+__all__ = ["Tree", "can_be_tree", "check_tree", "write_tree"]
 
 MARKER = ".balancekit.json"
 """File by which a tree is known to be ours; hidden, so that no reader takes it for a sample."""
@@ -49,7 +49,7 @@ class Tree:
         n_files: files in it.
         n_found: of them, those that an interrupted run had left there.
         n_linked_otherwise: of them, those that could only be linked symbolically.
-        skipped: what could not be read, and why.
+        skipped: the files that could not be read, and why.
     """
 
     folder: Path
@@ -57,6 +57,18 @@ class Tree:
     n_found: int
     n_linked_otherwise: int
     skipped: tuple[str, ...]
+
+
+def can_be_tree(labels: Labels) -> bool:
+    """Whether samples are files of their own, each of one class, as a tree needs them."""
+    return labels.offsets is None and any(
+        os.path.isfile(name)  # noqa: PTH113 - NUL bytes
+        for name in _first_ids(labels)
+    )
+
+
+def _first_ids(labels: Labels) -> list[str]:
+    return [*islice(filter(None, labels.sample_ids or ()), MAX_LOOKED_FOR)]
 
 
 def check_tree(labels: Labels, folder: str | os.PathLike[str]) -> None:
@@ -130,7 +142,7 @@ def _fill(
 ) -> Tree:
     """Place the files that are not there yet."""
     n_placed = n_found = n_otherwise = 0
-    skipped: list[str] = []
+    skipped: dict[str, str] = {}  # a file that is drawn several times is told once
     made: set[str] = set()
     for number, (source, place) in enumerate(wanted, 1):
         class_folder = place.partition("/")[0]
@@ -151,7 +163,7 @@ def _fill(
                     raise
                 if not work.is_dir():
                     raise _gone(work) from None
-                skipped.append(f"{source}: {error.strerror or error}")
+                skipped[source] = error.strerror or str(error)
         if number % PROGRESS_STEP == 0:
             on_progress(PROGRESS_STEP)
     return Tree(
@@ -159,7 +171,7 @@ def _fill(
         n_files=n_placed + n_found,
         n_found=n_found,
         n_linked_otherwise=n_otherwise,
-        skipped=tuple(skipped),
+        skipped=tuple(f"{source}: {reason}" for source, reason in skipped.items()),
     )
 
 
@@ -176,14 +188,14 @@ def _refuse_unless_files(labels: Labels) -> None:
     Raises:
         DataError: they have several classes or no ids, or none of the first is a file.
     """
+    if can_be_tree(labels):
+        return
     if labels.offsets is not None:
         raise DataError(
             "labels: expected one class a sample, for a folder a class, got several. Write the "
             "indices instead, to a file whose name ends in .npy, .csv or .parquet."
         )
-    first = [*islice(filter(None, labels.sample_ids or ()), MAX_LOOKED_FOR)]
-    if any(os.path.isfile(name) for name in first):  # noqa: PTH113 - NUL bytes
-        return
+    first = _first_ids(labels)
     got = f"ids that are no files, such as {first[0]!r}" if first else "samples without ids"
     raise DataError(
         f"labels: expected samples that are files, for a tree of them, got {got}. Write the "

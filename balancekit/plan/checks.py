@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from balancekit.plan.choices import CorrectAfterTraining, WeightedBce
 from balancekit.plan.shares import target_problems
+from balancekit.plan.tagged import is_seed
 from balancekit.plan.targets import Natural
 from balancekit.priors import correction_strength, prior_shift
 
@@ -17,8 +18,6 @@ __all__ = ["plan_problems"]
 
 TOLERANCE = 0.1
 """Log odds that a prior may be off: a factor of 1.1 between two classes."""
-
-MAX_SEED = 2**63 - 1
 
 REMEDY = (
     'Take one of them: sampling kind = "natural" with loss kind = "logit-adjusted" and tau = 1, '
@@ -60,7 +59,7 @@ def plan_problems(plan: "Plan") -> list[str]:
             f"loss: expected {'weighted-bce' if plan.data.task == 'multilabel' else 'a loss'} "
             f"for a {plan.data.task} task, got {plan.loss.__struct_config__.tag}"
         )
-    if not 0 <= plan.seed <= MAX_SEED:
+    if not is_seed(plan.seed):
         problems.append(f"seed: expected an integer from 0 to 2**63 - 1, got {plan.seed}")
     if plan.data.task == "multilabel" and not isinstance(plan.sampling, Natural):
         problems.append(

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from balancekit.plan.tagged import did_you_mean
 from balancekit.plan.targets import Fixed
 
-__all__ = ["fixed_problems"]
+__all__ = ["fixed_problems", "ids_as_names"]
 
 MOST_SHOWN = 5
 
@@ -21,19 +21,19 @@ def fixed_problems(
     Args:
         targets: the shares.
         counts: samples of each class, [n_classes].
-        class_names: of the classes, if they have names.
+        class_names: of the classes; their ids if not given.
     """
+    names = ids_as_names(len(counts)) if class_names is None else class_names
     if isinstance(targets.shares, dict):
-        if class_names is None:
-            return [
-                "shares: expected a tuple with one share a class, as these classes have no "
-                f"names, got shares of {_few(list(targets.shares))}"
-            ]
-        return _named_problems(targets.shares, counts, class_names)
+        return _named_problems(targets.shares, counts, names)
     if len(targets.shares) != len(counts):
         return [f"shares: expected {len(counts)} shares, one a class, got {len(targets.shares)}"]
-    names = list(map(str, range(len(counts)))) if class_names is None else class_names
     return _nothing_to_draw(targets.shares, counts, names)
+
+
+def ids_as_names(n_classes: int) -> tuple[str, ...]:
+    """Names of classes that have none: their ids."""
+    return tuple(map(str, range(n_classes)))
 
 
 def _named_problems(
@@ -45,6 +45,8 @@ def _named_problems(
         f"shares: expected names of classes, got {name!r}.{did_you_mean(name, class_names)}"
         for name in unknown[:MOST_SHOWN]
     ]
+    if problems and not problems[-1].endswith("?"):  # nothing is near: tell all that there are
+        problems[-1] += f" Classes are {_few(class_names)}"
     if len(unknown) > MOST_SHOWN:
         problems.append(f"shares: {len(unknown) - MOST_SHOWN:,} more names are no classes")
     seen = zip(class_names, counts, strict=True)

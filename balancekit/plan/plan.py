@@ -1,9 +1,10 @@
 """Plan: every choice between a data set and a model, each with its reason."""
 
 import os
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import numpy as np
@@ -26,6 +27,7 @@ from balancekit.plan.choices import (
     WeightedBce,
 )
 from balancekit.plan.shares import target_shares
+from balancekit.plan.tagged import did_you_mean
 from balancekit.plan.targets import Natural, Targets
 from balancekit.priors import believed_prior, class_shares, prior_shift
 from balancekit.stats import Counts, Stats, fingerprint_of
@@ -286,10 +288,24 @@ def plan_from_fields(fields: dict[str, Any]) -> Plan:
             values[name] = msgspec.convert(fields[name], field.type)
         except msgspec.ValidationError as error:
             what, _, where = str(error).partition(" - at `$")
-            problems.append(f"{name}{where.rstrip('`')}: {what[:1].lower()}{what[1:]}")
+            where = where.rstrip("`")
+            problems.append(f"{name}{where}: {_told(what, where, field.type)}")
     if problems:
         raise PlanError("plan:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return Plan(**values)
+
+
+def _told(what: str, where: str, choices: Any) -> str:
+    """What is wrong with a value; of a kind that there is not, those that there are."""
+    *steps, last = where.split(".")
+    wrong = re.fullmatch("Invalid value '(.*)'", what, re.DOTALL)
+    if last != "kind" or wrong is None:
+        return what[:1].lower() + what[1:]
+    for step in steps[1:]:
+        fields = [field for one in get_args(choices) for field in msgspec.structs.fields(one)]
+        choices = next(field.type for field in fields if field.name == step)
+    known = [one.__struct_config__.tag for one in get_args(choices)]
+    return f"expected one of {', '.join(known)}, got {wrong[1]!r}.{did_you_mean(wrong[1], known)}"
 
 
 def _log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:

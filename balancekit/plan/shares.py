@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError, PlanError
-from balancekit.plan.fixed import fixed_problems
-from balancekit.plan.tagged import is_whole
+from balancekit.plan.fixed import fixed_problems, ids_as_names
+from balancekit.plan.tagged import got_choice, is_whole
 from balancekit.plan.targets import (
     Capped,
     EffectiveNumber,
@@ -22,6 +23,7 @@ from balancekit.plan.targets import (
     Targets,
     Uniform,
 )
+from balancekit.plan.water_filling import fill_up
 from balancekit.weights import effective_number_weights, repeat_factors
 
 __all__ = ["is_steady", "steady_from", "target_problems", "target_shares"]
@@ -40,7 +42,8 @@ def target_shares(
     Args:
         targets: what the shares should be.
         class_counts: samples of each class, [n_classes].
-        class_names: of the classes in the order of their ids; `Fixed` shares by name need them.
+        class_names: of the classes in the order of their ids; `Fixed` shares by name need them,
+            unless the classes are called by their ids.
         n_draws: draws an epoch, which `Capped` targets depend on; the number of samples if
             not given.
         epoch: of the training, which a `Schedule` depends on; if not given, the shares that
@@ -118,7 +121,7 @@ def target_problems(
     if not isinstance(targets, PlainTargets):
         raise PlanError(
             "targets: expected Natural(), Uniform(), Power(alpha=…) or another of the targets of "
-            f"balancekit.plan, got {targets!r}"
+            f"balancekit.plan, got {got_choice(targets, get_args(Targets))}"
         )
     return []
 
@@ -159,7 +162,11 @@ def _steady_shares(
     if not isinstance(targets, Capped):
         return _plain_shares(targets, counts, class_names)
     shares = _plain_shares(targets.of, counts, class_names)
-    return _fill(shares, targets.max_repeats * counts / (n_draws or counts.sum()))
+    caps = targets.max_repeats * counts / (n_draws or counts.sum())
+    if np.all(shares <= caps):
+        return shares
+    filled, _ = fill_up(shares, caps, 1.0)
+    return filled / float(filled.sum())
 
 
 def _plain_shares(
@@ -173,7 +180,8 @@ def _plain_shares(
         case Power(alpha=alpha):
             shares = np.where(counts > 0, np.maximum(counts, 1.0) ** alpha, 0.0)
         case Fixed(shares=dict() as given):
-            shares = np.array([given.get(name, 0.0) for name in class_names or ()])
+            names = ids_as_names(len(counts)) if class_names is None else class_names
+            shares = np.array([given.get(name, 0.0) for name in names])
         case Fixed(shares=given):
             shares = np.array(given)
         case EffectiveNumber(beta=beta):
@@ -181,26 +189,6 @@ def _plain_shares(
         case RepeatFactor(threshold=threshold):
             shares = counts * repeat_factors(counts / float(counts.sum()), threshold)
     return shares / float(shares.sum())
-
-
-def _fill(shares: NDArray[np.float64], caps: NDArray[np.float64]) -> NDArray[np.float64]:
-    """min(λ·shares, caps), λ so that they sum to 1: what one cap cuts off fills the others."""
-    if np.all(shares <= caps):
-        return shares
-    drawn = np.flatnonzero(shares)
-    with np.errstate(over="ignore"):  # of a share near 0: no cap is met
-        levels = caps[drawn] / shares[drawn]  # λ at which each class meets its cap
-    order = drawn[np.argsort(levels, kind="stable")]
-    full = np.concatenate([[0.0], np.cumsum(caps[order])])[:-1]  # of the classes before each
-    rest = np.cumsum(shares[order][::-1])[::-1]  # shares of the classes from each on
-    first_below = int(np.searchsorted(full + np.sort(levels) * rest, 1.0))
-    first_below = min(first_below, len(order) - 1)
-    below = order[first_below:]
-    filled = np.where(shares > 0, caps, 0.0)
-    filled[below] = np.minimum(
-        (1 - full[first_below]) * (shares[below] / rest[first_below]), caps[below]
-    )
-    return filled / float(filled.sum())
 
 
 # --- what does not fit ------------------------------------------------------------------------

@@ -1,14 +1,24 @@
 """What all choices of a plan have in common: a `kind` that names them in files, and checks."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 import numpy as np
 
 from balancekit.errors import OptionError
 
-__all__ = ["Tagged", "check_name", "did_you_mean", "is_number", "is_whole"]
+__all__ = [
+    "Tagged",
+    "check_name",
+    "check_seed",
+    "did_you_mean",
+    "got_choice",
+    "is_number",
+    "is_seed",
+    "is_whole",
+    "name_problems",
+]
 
 
 class Tagged(
@@ -23,10 +33,27 @@ def check_name(field: str, name: str, known: Sequence[str]) -> None:
     Raises:
         OptionError: it is not, with the nearest one that is.
     """
-    if name not in known:
-        raise OptionError(
-            f"{field}: expected one of {', '.join(known)}, got {name!r}.{did_you_mean(name, known)}"
-        )
+    if problems := name_problems(field, name, known):
+        raise OptionError(problems[0])
+
+
+def name_problems(field: str, name: str, known: Sequence[str]) -> list[str]:
+    """What is wrong with a name: nothing, if it is known."""
+    if name in known:
+        return []
+    return [
+        f"{field}: expected one of {', '.join(known)}, got {name!r}.{did_you_mean(name, known)}"
+    ]
+
+
+def check_seed(seed: object) -> None:
+    """Refuse a seed that nothing can be drawn with.
+
+    Raises:
+        OptionError: it is no integer in [0, 2**63).
+    """
+    if not is_seed(seed):
+        raise OptionError(f"seed: expected an integer from 0 to 2**63 - 1, got {seed!r}")
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
@@ -37,6 +64,30 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     """
     near = difflib.get_close_matches(str(name), known, n=1)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+def got_choice(value: object, choices: Iterable[type[Tagged]]) -> str:
+    """What came instead of a choice, and how to write the one that was meant, if it is clear.
+
+    >>> class Half(Tagged, tag="half"):
+    ...     share: float
+    >>> got_choice(Half, [Half]), got_choice("half", [Half])
+    ('the class Half. Write Half(share=…)', "'half'. Write Half(share=…)")
+    """
+    if isinstance(value, Tagged):
+        return f"{type(value).__name__}(…)"
+    shown = f"the class {value.__name__}" if isinstance(value, type) else repr(value)
+    for choice in choices:
+        names = (choice.__name__.lower(), choice.__struct_config__.tag)
+        if value is choice or (isinstance(value, str) and value.lower() in names):
+            needed = [f"{f.name}=…" for f in msgspec.structs.fields(choice) if f.required]
+            return f"{shown}. Write {choice.__name__}({', '.join(needed)})"
+    return shown
+
+
+def is_seed(value: object) -> bool:
+    """Whether a value is one that all draws can be made from: an integer in [0, 2**63)."""
+    return is_whole(value) and 0 <= value < 2**63  # type: ignore[operator]
 
 
 def is_number(value: object) -> bool:

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from balancekit.errors import OptionError
-from balancekit.plan.tagged import Tagged, check_name, is_number, is_whole
+from balancekit.plan.tagged import Tagged, got_choice, is_number, is_whole, name_problems
 
 __all__ = [
     "Capped",
@@ -42,7 +42,7 @@ class Uniform(Tagged, frozen=True, kw_only=True, tag="uniform"):
     """Every class equally often; classes without samples are left out."""
 
 
-class Power(Tagged, frozen=True, kw_only=True, tag="power"):
+class Power(Tagged, frozen=True, tag="power"):
     """Shares ∝ n_c^alpha: 1 natural, ½ square root, 0 uniform, below 0 reversed."""
 
     alpha: float
@@ -52,12 +52,13 @@ class Power(Tagged, frozen=True, kw_only=True, tag="power"):
             raise OptionError(f"alpha: expected a number in [-4, 4], got {self.alpha!r}")
 
 
-class Fixed(Tagged, frozen=True, kw_only=True, tag="fixed"):
+class Fixed(Tagged, frozen=True, tag="fixed"):
     """Shares as given; a class whose share is 0 is never drawn.
 
     Args:
         shares: one share a class in the order of the class ids, or of each class name;
-            ≥ 0, sum 1. A list or an array becomes a tuple.
+            ≥ 0, sum 1. A list or an array becomes a tuple. Classes without names are called
+            by their ids, and the id 0 is the name "0".
 
     Raises:
         OptionError: shares that are no finite numbers ≥ 0, or do not sum to 1.
@@ -77,9 +78,12 @@ class Fixed(Tagged, frozen=True, kw_only=True, tag="fixed"):
             more = f" and {len(wrong) - MOST_SHOWN} more" if len(wrong) > MOST_SHOWN else ""
             problems.append(f"expected finite numbers ≥ 0, got {', '.join(shown)}{more}")
         if isinstance(self.shares, Mapping):
-            no_names = [name for name in by_class if not isinstance(name, str)]
+            no_names = [name for name in by_class if not (isinstance(name, str) or is_whole(name))]
             if no_names:
-                problems.append(f"expected class names as text, got {no_names[:MOST_SHOWN]}")
+                problems.append(f"expected class names as text or ids, got {no_names[:MOST_SHOWN]}")
+            twice = [name for name in by_class if is_whole(name) and str(name) in by_class]
+            if twice:
+                problems.append(f"expected a class once, got ids and names of {twice[:MOST_SHOWN]}")
         if all(is_number(share) and math.isfinite(share) for share in by_class.values()):
             total = math.fsum(by_class.values())
             if not abs(total - 1) <= SUM_TOLERANCE:
@@ -87,7 +91,7 @@ class Fixed(Tagged, frozen=True, kw_only=True, tag="fixed"):
                 problems.append(f"expected a sum of 1, got {total:.7g}{remedy}")
         if problems:
             raise OptionError(f"shares: {'; '.join(problems)}")
-        shares = {name: float(share) for name, share in by_class.items()}
+        shares = {str(name): float(share) for name, share in by_class.items()}
         named = isinstance(self.shares, Mapping)
         # One type each, so that a plan is equal to itself after a file.
         msgspec.structs.force_setattr(self, "shares", shares if named else tuple(shares.values()))
@@ -114,7 +118,7 @@ def _is_share(share: Any) -> bool:
     return is_number(share) and 0 <= share < math.inf
 
 
-class EffectiveNumber(Tagged, frozen=True, kw_only=True, tag="effective-number"):
+class EffectiveNumber(Tagged, frozen=True, tag="effective-number"):
     """Shares ∝ n_c (1 - beta) / (1 - beta^n_c): 0 natural, towards 1 uniform.
 
     Classes count by n_c over their effective number of samples, so classes of up to about
@@ -133,7 +137,7 @@ class EffectiveNumber(Tagged, frozen=True, kw_only=True, tag="effective-number")
 Counting = Literal["image", "image-and-instance"]
 
 
-class RepeatFactor(Tagged, frozen=True, kw_only=True, tag="repeat-factor"):
+class RepeatFactor(Tagged, frozen=True, tag="repeat-factor"):
     """Shares ∝ n_c max(1, √(threshold / f_c)), f_c the share of samples that have class c.
 
     Args:
@@ -150,19 +154,22 @@ class RepeatFactor(Tagged, frozen=True, kw_only=True, tag="repeat-factor"):
     counting: Counting = "image"
 
     def __post_init__(self) -> None:
+        problems = []
         if not (is_number(self.threshold) and 0 < self.threshold <= 1):
-            raise OptionError(
+            problems.append(
                 f"threshold: expected a share of samples in (0, 1], got {self.threshold!r}. "
                 "Use a frequency such as 0.01"
             )
-        check_name("counting", self.counting, get_args(Counting))
+        problems += name_problems("counting", self.counting, get_args(Counting))
+        if problems:
+            raise OptionError("; ".join(problems))
 
 
 PlainTargets = Natural | Uniform | Power | Fixed | EffectiveNumber | RepeatFactor
 """Targets that stand on their own."""
 
 
-class Capped(Tagged, frozen=True, kw_only=True, tag="capped"):
+class Capped(Tagged, frozen=True, tag="capped"):
     """Shares of `of`, none so large that its samples repeat more often than `max_repeats`.
 
     What the cap takes from a class goes to those below it, in the proportions of `of`:
@@ -170,7 +177,8 @@ class Capped(Tagged, frozen=True, kw_only=True, tag="capped"):
 
     Args:
         of: what to cap.
-        max_repeats: most draws of a sample an epoch, on average over its class; > 0.
+        max_repeats: most draws of a sample an epoch, on average over its class; > 0. Draws
+            that fill up the last batch of an epoch as long as the data come on top.
 
     Source: Chung et al. 2023 (arXiv 2304.09151), UniMax, which is `of=Uniform()`.
     """
@@ -179,15 +187,19 @@ class Capped(Tagged, frozen=True, kw_only=True, tag="capped"):
     max_repeats: float
 
     def __post_init__(self) -> None:
-        if not isinstance(self.of, PlainTargets):
-            raise OptionError(
+        problems = []
+        of: object = self.of  # typed wider, as it is checked here alone
+        if not isinstance(of, PlainTargets):
+            problems.append(
                 "of: expected targets that are neither capped nor scheduled, got "
-                f"{_name_of(self.of)}. A Schedule may hold Capped ones"
+                f"{got_choice(of, get_args(PlainTargets))}. A Schedule may hold Capped ones"
             )
         if not (is_number(self.max_repeats) and 0 < self.max_repeats < math.inf):
-            raise OptionError(
+            problems.append(
                 f"max_repeats: expected a finite number above 0, got {self.max_repeats!r}"
             )
+        if problems:
+            raise OptionError("; ".join(problems))
 
 
 SteadyTargets = PlainTargets | Capped
@@ -196,7 +208,7 @@ SteadyTargets = PlainTargets | Capped
 Curve = Literal["linear", "step", "parabolic", "cosine", "half-cosine", "square-root"]
 
 
-class Schedule(Tagged, frozen=True, kw_only=True, tag="schedule"):
+class Schedule(Tagged, frozen=True, tag="schedule"):
     """Shares that go from those of `start` to those of `end`: (1 - f) start + f end.
 
     Args:
@@ -224,14 +236,17 @@ class Schedule(Tagged, frozen=True, kw_only=True, tag="schedule"):
     curve: Curve = "linear"
 
     def __post_init__(self) -> None:
-        for field, targets in (("start", self.start), ("end", self.end)):
-            if not isinstance(targets, SteadyTargets):
-                raise OptionError(
-                    f"{field}: expected targets without a schedule, got {_name_of(targets)}"
-                )
+        problems = [
+            f"{field}: expected targets without a schedule, got "
+            f"{got_choice(targets, get_args(SteadyTargets))}"
+            for field, targets in (("start", self.start), ("end", self.end))
+            if not isinstance(targets, SteadyTargets)
+        ]
         if not (is_whole(self.epochs) and self.epochs >= 1):
-            raise OptionError(f"epochs: expected a whole number ≥ 1, got {self.epochs!r}")
-        check_name("curve", self.curve, get_args(Curve))
+            problems.append(f"epochs: expected a whole number ≥ 1, got {self.epochs!r}")
+        problems += name_problems("curve", self.curve, get_args(Curve))
+        if problems:
+            raise OptionError("; ".join(problems))
 
     def progress(self, epoch: int) -> float:
         """How much of the way is gone in an epoch: 0 at the start, 1 from `epochs` on."""
@@ -251,10 +266,6 @@ class Schedule(Tagged, frozen=True, kw_only=True, tag="schedule"):
                 return (1 - math.cos(math.pi * t)) / 2
             case "square-root":
                 return math.sqrt(t)
-
-
-def _name_of(value: object) -> str:
-    return f"{type(value).__name__}(…)" if isinstance(value, Tagged) else repr(value)
 
 
 Targets = SteadyTargets | Schedule

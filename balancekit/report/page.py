@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.exposure import Exposure
-from balancekit.plan import Plan
+from balancekit.plan import Plan, is_steady
 from balancekit.report.html import render
 from balancekit.report.plan_words import (
     choice_text,
@@ -99,6 +99,7 @@ def render_page(
         counted=f"{n_of(stats.n_samples, 'sample')} in "
         f"{n_of(len(stats.class_names), 'class', 'classes')}",
         drawn=drawn_text(exposure),
+        believed_at_end=not is_steady(plan.sampling),
         plan_verdict=plan_verdict(plan),
         plan_aim=plan_aim(plan),
         choices=[_choice(plan, part) for part in PARTS],

@@ -23,6 +23,7 @@ from balancekit.samplers.sort_by_class import (
 __all__ = ["ClassIndex"]
 
 MAGIC = "balancekit class index 1"
+MARKED = 1000
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,8 @@ class ClassIndex:
     def __post_init__(self) -> None:
         if (self.samples is None) == (self.firsts is None):
             raise DataError("class index: expected either samples or firsts, got both or none")
+        if self.starts[-1] == 0:
+            raise DataError("labels: expected at least one labelled sample, got none")
         if not self.class_names:
             names = tuple(map(str, range(len(self.starts) - 1)))
             object.__setattr__(self, "class_names", names)
@@ -129,6 +132,18 @@ class ClassIndex:
         else:
             found = self.samples[self.starts[class_ids] + positions].astype(np.int64)
         return found
+
+    def marks(self) -> NDArray[np.int64]:
+        """What tells the index from those of other data: class counts, and some of the samples.
+
+        Samples that change places within their class are found out only if they are among some
+        thousand.
+        """
+        some = self.firsts
+        if self.samples is not None:
+            some = self.samples[:: max(1, len(self.samples) // MARKED)].astype(np.int64)
+        assert some is not None
+        return np.concatenate([self.class_counts(), some])
 
     def without(self, ignored: int | str) -> "ClassIndex":
         """The index with one class emptied.

@@ -15,6 +15,7 @@ from balancekit.sources.annotated_pictures import Notes
 from balancekit.sources.pictures import PICTURE_SUFFIXES
 
 __all__ = [
+    "TREE_MARKER",
     "Entry",
     "FolderScan",
     "ScanFolder",
@@ -38,6 +39,9 @@ LAST_FOUR = itemgetter(slice(-4, None))
 
 PLAIN_SUFFIXES = frozenset(s for p in PICTURE_SUFFIXES if len(p) == 4 for s in (p, p.upper()))
 """Ends of nearly all names of pictures, told without a call."""
+
+TREE_MARKER = ".balancekit.json"
+"""By which a tree that `balancekit resample` wrote is known to be ours: no file left behind."""
 
 MAX_LOOKED_AT = 1000
 """Files of a class folder looked at to tell what they are."""
@@ -212,7 +216,8 @@ def _pictures_of(entries: Sequence[Entry], scan: FolderScan, waiting: list[str])
 def _place(entry: Entry, scan: FolderScan, waiting: list[str]) -> str:
     """The suffix of a picture, or nothing: then it is noted, or a folder put to those waiting."""
     if is_hidden(entry.name):
-        scan.notes.add("hidden-file", entry.path)
+        if entry.name != TREE_MARKER:
+            scan.notes.add("hidden-file", entry.path)
         return ""
     if is_folder(entry):
         if entry.is_symlink() and _leads_back(entry.path):

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from balancekit import analyze
 from balancekit.cli import run
 from balancekit.sources import read
+from balancekit.sources.folder_scan import TREE_MARKER
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -21,6 +23,8 @@ def here(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     rows = "a,cat\n" * 60 + "b,dog\n" * 20 + "c,[red]ox[/]\n" * 3 + "d,\n"
     Path("animals.csv").write_text("file,species\n" + rows)
+    Path("headless.csv").write_text("a;cat\nb;dog\nc;cat\nd;cat\n")
+    Path("parts.csv").write_text("label,split\n" + "a,train\nb,train\na,test\nb,test\n" * 5)
     Path("several.csv").write_text("cat,dog\n" + "1,0\n" * 9 + "1,1\n" * 3)
     for name, count in (("up", 12), ("down", 4)):
         Path("pictures", name).mkdir(parents=True)
@@ -47,9 +51,27 @@ CASES = {
         0,
         [
             "animals.csv --strategy make-imbalanced --ratio 3.0 --order size "
-            "--label species --seed 2 -o balanced/\n"
+            "--label species --seed 2 -o indices.npy\n"
         ],
         [],
+    ),
+    "a tree is offered where samples are files": (
+        "pictures --strategy oversample",
+        0,
+        ["or a tree of files:", "resample pictures --strategy oversample -o balanced/\n"],
+        [],
+    ),
+    "a seed that cannot be": (
+        "animals.csv --strategy oversample --seed -1",
+        2,
+        [],
+        ["seed: expected an integer from 0 to 2**63 - 1, got -1"],
+    ),
+    "options of other strategies": (
+        "animals.csv --strategy oversample --max-num 3 --alpha 2",
+        2,
+        [],
+        ["got it with oversample; --alpha: ", "got it with oversample. Leave them out."],
     ),
     "ratio": ("animals.csv --strategy oversample --ratio 0.5", 0, ["oversample, ratio 0.5"], []),
     "multiple": ("animals.csv --strategy undersample --multiple 2", 0, ["become 15 draws"], []),
@@ -80,7 +102,34 @@ CASES = {
     "to .npy": (
         "animals.csv --strategy regroup -o i.npy",
         0,
-        ["Written: i.npy\n  180 indices\n\nIn your code:\n  indices = numpy.load('i.npy')\n"],
+        [
+            "Written: i.npy\n  180 indices\n\nIn your code:\n  indices = numpy.load('i.npy')\n"
+            "  frame = pandas.read_csv('animals.csv')  # 84 rows\n  frame = frame.iloc[indices]\n"
+        ],
+        [],
+    ),
+    "of a table without a header": (
+        "headless.csv --label column_1 --no-header --strategy regroup -o i.npy",
+        0,
+        ["  frame = pandas.read_csv('headless.csv', sep=';', header=None)  # 4 rows\n"],
+        [],
+    ),
+    "of a part of a table": (
+        "parts.csv --split train --strategy regroup -o i.npy",
+        0,
+        ["  # Of a data set in the order of balancekit.read('parts.csv', split='train'):\n"],
+        [],
+    ),
+    "of pictures": (
+        "pictures --strategy regroup -o i.npy",
+        0,
+        ["  dataset = balancekit.PictureDataset(balancekit.read('pictures'))\n"],
+        [],
+    ),
+    "the most frequent class stays the largest": (
+        "pictures --strategy make-imbalanced --ratio 3",
+        0,
+        ["exponential profile, order size;", "  up          12     12  1.00"],
         [],
     ),
     "to .csv": (
@@ -141,6 +190,12 @@ CASES = {
     "a file of another kind": (
         "pictures --strategy regroup -o i.json", 2, [], ["ends in .npy, .csv, .parquet", "add a /"]
     ),
+    "a tree where none can be": (
+        "pictures --strategy regroup -o /proc/new", 2, [], ["can be written to, got /proc ("]
+    ),
+    "indices where none can be": (
+        "pictures --strategy regroup -o /proc/i.npy", 2, [], ["can be written to, got /proc ("]
+    ),
     "an empty name": ("pictures --strategy regroup -o=", 2, [], ["-o: expected a file or folder"]),
     "links of indices": (
         "pictures --strategy regroup -o i.npy --files copies", 2, [], ["with a folder, -o DIR"]
@@ -177,6 +232,14 @@ def test_a_folder_may_be_named_like_a_file(here):
     assert read("new.txt", format="image-folder").class_counts().tolist() == [12, 12]
 
 
+def test_a_tree_of_ours_has_no_file_left_behind(here, capsys):
+    assert run(shlex.split("resample pictures --strategy regroup -o new")) == 0
+    assert Path("new", TREE_MARKER).is_file()
+    assert "BK302" not in [issue.code for issue in analyze("new").issues]
+    Path("new", ".other").touch()
+    assert "BK302" in [issue.code for issue in analyze("new").issues]
+
+
 def test_copies_are_files_of_their_own(here):
     assert run(shlex.split("resample pictures --strategy regroup -o new --files copies")) == 0
     assert Path("new/up/0.png").stat().st_nlink == 1
@@ -208,14 +271,17 @@ def test_files_that_cannot_be_read_are_told_and_end_nothing(option, code, lead, 
     for number in range(7):
         Path(f"pictures/up/{number}.png").unlink()
         Path(f"pictures/up/{number}.png").symlink_to("gone")
+    # Of the other class too, whose files are drawn three times each: told once each.
+    Path("pictures/down/0.png").unlink()
+    Path("pictures/down/0.png").symlink_to("gone")
     line = f"resample pictures --strategy oversample -o new --json told.json {option}"
     assert run(shlex.split(line)) == code
     out, err = capsys.readouterr()
-    assert "  17 files in class folders\n" in out
+    assert "  14 files in class folders\n" in out
     assert err.startswith(f"balancekit: {lead}")
-    assert "7 files that could not be read are left out: pictures/up/0.png: No such file" in err
-    assert err.rstrip().endswith("; and 2 more")
-    assert len(json.loads(Path("told.json").read_text())["skipped"]) == 7
+    assert "8 files that could not be read are left out: pictures/down/0.png: No such file" in err
+    assert err.rstrip().endswith("; and 3 more")
+    assert len(json.loads(Path("told.json").read_text())["skipped"]) == 8
 
 
 def test_an_earlier_tree_is_told_as_such(here, capsys):

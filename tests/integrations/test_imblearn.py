@@ -98,6 +98,15 @@ WRONG = {
     ),
     "other lengths": (NUMBERS[:5], CLASSES, SMOTE(), "expected 40 rows, as many as labels, got 5"),
     "pictures": (np.zeros((40, 2, 2)), CLASSES, SMOTE(), r"got shape \(40, 2, 2\). Flatten"),
+    "text that is not named": (
+        MIXED.assign(kind="x"), CLASSES, SMOTENC(categorical_features=["colour"]),
+        "text in categorical_features: 2 columns: 'colour', 'kind'",
+    ),
+    "no features": (None, CLASSES, SMOTE(), "features: expected an array, .*, got None"),
+    "one feature in a list": ([0.5] * 40, CLASSES, SMOTE(), r"got shape \(40,\)"),
+    "a label that is missing": (
+        NUMBERS, [None, *CLASSES[1:]], SMOTE(), "labels: expected the class .* of 1, the first at 0"
+    ),
     "one class": (NUMBERS, np.zeros(40, int), SMOTE(), "SMOTE: .*more than 1 class"),
     "one sample": (
         NUMBERS, [0] * 39 + [1], SMOTE(), r"got 1 sample of class 1\. Leave the class out, or"
@@ -149,6 +158,25 @@ def test_too_few_neighbours_are_told_with_the_number_that_would_do(sampler, word
 def test_what_is_no_sampler_is_refused(sampler):
     with pytest.raises(OptionError, match=r"expected an object with fit_resample, such as SMOTE"):
         resample_features(NUMBERS, CLASSES, sampler)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, "x"])
+def test_a_seed_that_the_library_cannot_take_is_refused(seed):
+    with pytest.raises(OptionError, match=rf"seed: .* from 0 to 2\*\*32 - 1, got {seed!r}"):
+        resample_features(NUMBERS, CLASSES, SMOTE(), seed=seed)
+
+
+def test_errors_of_our_own_strategies_keep_their_kind():
+    with pytest.raises(OptionError, match=r"^seed: "):
+        resample_features(NUMBERS, CLASSES, StrategySampler(Combine(), seed=-1))
+
+
+@pytest.mark.parametrize("kind", ["coo", "dia", "csc", "bsr"])
+def test_a_strategy_draws_rows_of_any_sparse_matrix(kind):
+    features = csr_matrix(NUMBERS).asformat(kind)
+    sampler = StrategySampler(Combine(level=7))
+    drawn, _ = sampler.fit_resample(features, CLASSES)
+    assert (drawn.toarray() == NUMBERS[sampler.sample_indices_]).all()
 
 
 def test_a_strategy_draws_whole_rows_and_tells_which():

@@ -183,7 +183,8 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place(tmp_path):
         "loss: beta: expected a number in [0, 1), got 1.5",
         "objective: missing",
         "objektive: no such field",
-        "sampling.kind: invalid value 'natrual'",
+        "sampling.kind: expected one of natural, uniform, power, fixed, effective-number, "
+        "repeat-factor, capped, schedule, got 'natrual'. Did you mean 'natural'?",
         "schema: invalid enum value 'balancekit.plan/9'",
         "seed: expected `int`, got `str`",
     ]

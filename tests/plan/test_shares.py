@@ -291,13 +291,26 @@ MISFITS = {
         Fixed(shares=dict.fromkeys([*"1234567"], 0.0) | dict.fromkeys(NAMES, 0.0) | {"cat": 1.0}),
         {"class_names": NAMES},
         "\n".join(f"targets.shares: expected names of classes, got '{n}'." for n in range(1, 6))
-        + "\ntargets.shares: 2 more names are no classes",
+        + " Classes are 'cat', 'dog', 'emu', 'fox'\ntargets.shares: 2 more names are no classes",
     ),
     "names where there are none": (
         Fixed(shares={"cat": 1.0}),
         {},
-        "targets.shares: expected a tuple with one share a class, as these classes have no names, "
-        "got shares of 'cat'",
+        "targets.shares: expected names of classes, got 'cat'. Classes are '0', '1', '2', '3'\n"
+        "targets.shares: expected a share of each class that has samples, got none of '0', '1', "
+        "'3'. Give 0 to classes that should never be drawn",
+    ),
+    "the class and not one of its objects": (
+        Uniform,
+        {},
+        "targets: expected Natural(), Uniform(), Power(alpha=…) or another of the targets of "
+        "balancekit.plan, got the class Uniform. Write Uniform()",
+    ),
+    "the name of targets": (
+        "repeat-factor",
+        {},
+        "targets: expected Natural(), Uniform(), Power(alpha=…) or another of the targets of "
+        "balancekit.plan, got 'repeat-factor'. Write RepeatFactor(threshold=…)",
     ),
     "too few": (
         Fixed(shares=(0.5, 0.5)),
@@ -344,9 +357,16 @@ MISFITS = {
 
 @pytest.mark.parametrize(("targets", "options", "words"), MISFITS.values(), ids=MISFITS.keys())
 def test_targets_that_do_not_fit_are_refused_with_every_problem(targets, options, words):
-    with pytest.raises(OptionError) as caught:
+    with pytest.raises((OptionError, PlanError)) as caught:
         target_shares(targets, [4, 2, 0, 4], **options)
     assert str(caught.value) == words
+
+
+@pytest.mark.parametrize("ids", [(0, 1), ("0", "1"), (np.int64(0), np.int64(1))], ids=str)
+def test_classes_without_names_are_called_by_their_ids(ids):
+    targets = Fixed(dict(zip(ids, (0.4, 0.6), strict=True)))
+    assert targets == Fixed(shares={"0": 0.4, "1": 0.6})
+    assert target_shares(targets, [9, 1]).tolist() == [0.4, 0.6]
 
 
 def test_what_a_refusal_asks_for_is_enough():

@@ -65,7 +65,10 @@ IMPOSSIBLE = {
         lambda: Capped(of=TO_UNIFORM, max_repeats=3),
         r"^of: .* got Schedule\(…\)\. A Schedule may hold Capped ones",
     ),
-    "a cap upon text": (lambda: Capped(of="uniform", max_repeats=3), r"^of: .* got 'uniform'"),
+    "a cap upon text": (
+        lambda: Capped(of="uniform", max_repeats=3),
+        r"got 'uniform'\. Write Uniform\(\)\.",
+    ),
     "a schedule from a schedule": (
         lambda: Schedule(start=TO_UNIFORM, end=Uniform(), epochs=3),
         r"^start: expected targets without a schedule, got Schedule\(…\)",
@@ -73,6 +76,10 @@ IMPOSSIBLE = {
     "a schedule to nothing": (
         lambda: Schedule(start=Natural(), end=None, epochs=3),
         r"^end: expected targets without a schedule, got None",
+    ),
+    "a schedule from a class": (
+        lambda: Schedule(start=Natural, end=Power, epochs=3),
+        r"^start: .* got the class Natural\. Write Natural\(\); end: .* Write Power\(alpha=…\)$",
     ),
     "no epochs": (
         lambda: Schedule(start=Natural(), end=Uniform(), epochs=0),
@@ -86,6 +93,18 @@ IMPOSSIBLE = {
         lambda: Schedule(start=Natural(), end=Uniform(), epochs=3, curve="liner"),
         r"^curve: expected one of linear, step, .* got 'liner'\. Did you mean 'linear'\?$",
     ),
+    "a schedule with everything wrong at once": (
+        lambda: Schedule(start=None, end=TO_UNIFORM, epochs=0, curve="liner"),
+        r"^start: .*; end: .*; epochs: .*; curve: .*",
+    ),
+    "a cap with everything wrong at once": (
+        lambda: Capped(of=None, max_repeats=0),
+        r"^of: .*; max_repeats: .* got 0$",
+    ),
+    "a repeat factor with everything wrong at once": (
+        lambda: RepeatFactor(threshold=7, counting="boxes"),
+        r"^threshold: .*; counting: ",
+    ),
     "no shares": (lambda: Fixed(shares=()), r"^shares: expected a sum of 1, got 0$"),
     "shares of 99 %": (
         lambda: Fixed(shares=(0.5, 0.49)),
@@ -93,9 +112,13 @@ IMPOSSIBLE = {
     ),
     "percentages": (lambda: Fixed(shares={"a": 60, "b": 40}), r"a sum of 1, got 100\. Divide"),
     "shares of everything wrong at once": (
-        lambda: Fixed(shares={"a": -0.5, 7: 0.25}),
+        lambda: Fixed(shares={"a": -0.5, 7.5: 0.25}),
         r"^shares: expected finite numbers ≥ 0, got -0\.5 for class 'a'; expected class names as "
-        r"text, got \[7\]; expected a sum of 1, got -0\.25$",
+        r"text or ids, got \[7\.5\]; expected a sum of 1, got -0\.25$",
+    ),
+    "an id and its name": (
+        lambda: Fixed(shares={0: 0.5, "0": 0.5}),
+        r"^shares: expected a class once, got ids and names of \[0\]$",
     ),
     "shares that are no numbers": (
         lambda: Fixed(shares=[NAN, INF, "x", True, None, NAN, NAN]),
@@ -133,6 +156,22 @@ def test_named_shares_in_another_order_are_the_same_and_not_those_of_the_caller(
     assert hash(targets) == hash(other)
     given_shares["a"] = 0.0
     assert targets.shares == {"a": 0.75, "b": 0.25}
+
+
+POSITIONAL = {
+    "power": (Power(0.5), Power(alpha=0.5)),
+    "fixed": (Fixed((0.5, 0.5)), Fixed(shares=(0.5, 0.5))),
+    "effective number": (EffectiveNumber(0.9), EffectiveNumber(beta=0.9)),
+    "repeat factor": (RepeatFactor(0.1), RepeatFactor(threshold=0.1)),
+    "capped": (Capped(Uniform(), 5), Capped(of=Uniform(), max_repeats=5)),
+    "schedule": (Schedule(Natural(), Uniform(), 80), TO_UNIFORM),
+}
+
+
+@pytest.mark.parametrize(("short", "long"), POSITIONAL.values(), ids=POSITIONAL.keys())
+def test_arguments_need_no_names(short, long):
+    assert short == long
+    assert msgspec.json.encode(short) == msgspec.json.encode(long)
 
 
 # --- plan files ---------------------------------------------------------------------------------
@@ -190,7 +229,8 @@ NESTED = {
     ),
     "a kind that cannot stand there": (
         'kind = "capped"\nmax_repeats = 2\n[sampling.of]\nkind = "schedule"',
-        "sampling.of.kind: invalid value 'schedule'",
+        "sampling.of.kind: expected one of natural, uniform, power, fixed, effective-number, "
+        "repeat-factor, got 'schedule'.",
     ),
     "a share that is text": (
         'kind = "fixed"\n[sampling.shares]\na = "x"',

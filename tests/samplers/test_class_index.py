@@ -134,3 +134,8 @@ def test_a_file_that_is_no_index_is_refused(content, tmp_path):
         path.write_bytes(content)
     with pytest.raises(DataError, match="expected a class index as"):
         ClassIndex.open(path)
+
+
+def test_an_index_of_no_sample_is_refused():
+    with pytest.raises(DataError, match="expected at least one labelled sample, got none"):
+        ClassIndex(np.array([0, 0]), samples=np.empty(0, np.uint32))

@@ -289,6 +289,15 @@ def test_shares_by_name_reach_the_draws():
     assert all(np.bincount(row).tolist() == [2, 6] for row in draws.class_ids)
 
 
+@pytest.mark.parametrize(("cap", "most"), [(2, 2), (1, 1.28), (1.2, 1.28)])
+def test_a_cap_holds_but_for_what_fills_the_last_batch(cap, most):
+    counts = np.array([85, 10, 5])
+    targets = Capped(of=Uniform(), max_repeats=cap)
+    order = make_order(np.repeat([0, 1, 2], counts), targets, width=64)
+    assert order.length.n_draws == 128
+    assert np.all(order.quotas.shares(0) * 128 / counts <= most + 1e-9)
+
+
 def test_targets_that_cannot_be_are_refused_when_the_order_is_made():
     with pytest.raises(OptionError, match="max_repeats"):
         make_order([0] * 9 + [1], Capped(of=Uniform(), max_repeats=1), width=5, batches=9)

@@ -138,7 +138,7 @@ def test_a_state_resumes_in_mid_epoch():
         other.load_state_dict({})
     with pytest.raises(OptionError, match="seed"):
         BalancedBatchSampler(IDS, batch_size=6, seed=1).load_state_dict(sampler.state_dict())
-    with pytest.raises(OptionError, match="labels that the run started with"):
+    with pytest.raises(OptionError, match="Resume with the labels and the options"):
         BalancedBatchSampler([0, 1, 1], batch_size=6).load_state_dict(sampler.state_dict())
 
 
@@ -398,3 +398,37 @@ def test_a_loader_tells_its_place_in_a_pass_that_was_recut():
 def test_a_loader_of_another_sampler_is_refused():
     with pytest.raises(OptionError, match="expected one of balancekit's samplers"):
         ResumableLoader(TensorDataset(torch.arange(10)), batch_size=2, shuffle=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"batch_sampler": BalancedSampler(IDS, 4)},
+            "batch_sampler: expected a sampler of batches",
+        ),
+        (
+            {"sampler": BalancedBatchSampler(IDS, 4), "batch_size": 4},
+            "sampler: expected a sampler of indices, got a BalancedBatchSampler",
+        ),
+        ({"sampler": BalancedSampler(IDS, 4), "batch_size": 5}, "batch_size: expected 4, as the"),
+    ],
+    ids=["indices as batches", "batches as indices", "another size"],
+)
+def test_a_sampler_that_does_not_fit_the_loader_is_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        ResumableLoader(TensorDataset(torch.arange(100)), **options)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BalancedBatchSampler(IDS, 6, targets=Natural()),
+        BalancedBatchSampler(IDS, 6, composition="expected"),
+        BalancedBatchSampler(IDS[::-1], 6),
+    ],
+    ids=["targets", "composition", "order of the labels"],
+)
+def test_a_state_of_other_options_or_labels_is_refused(other):
+    with pytest.raises(OptionError, match="Resume with the labels and the options"):
+        other.load_state_dict(BalancedBatchSampler(IDS, 6).state_dict())

@@ -293,12 +293,17 @@ def test_what_cannot_be_reached_is_come_near_to_and_told(sets, targets, reached,
         assert solution.bounds[c] == (bound or "no samples")
 
 
-def test_problems_name_the_farthest_class_first():
+def test_a_class_without_samples_is_no_problem():
+    assert solve_marginals(labels_of_sets((0,), (1,), n_classes=3), Uniform()).problems() == []
+
+
+def test_problems_name_the_farthest_of_the_classes_that_fall_short_first():
     labels = labels_of_sets(*[(0,)] * 95, *[(0, 1)] * 4, (2,))
     problems = solve_marginals(labels, Uniform(), max_repeats=3).problems()
     assert len(problems) == 3
-    assert problems[0].startswith("a: wanted in 0.347 of the draws, reached 0.97")
-    assert problems[-1].endswith("bounded by repeats")
+    assert [problem[:2] for problem in problems] == ["c:", "b:", "a:"]
+    assert problems[0].endswith("bounded by repeats")
+    assert problems[-1].startswith("a: wanted in 0.347 of the draws, reached 0.97")
 
 
 REFUSED = {

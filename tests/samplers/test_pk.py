@@ -287,5 +287,5 @@ def test_several_labels_a_sample_are_refused():
 
 def test_a_state_of_other_batches_is_refused():
     state = PKBatchSampler(IDS, 2, 4).state_dict()
-    with pytest.raises(OptionError, match="state: expected one of a sampler of these labels"):
+    with pytest.raises(OptionError, match="Resume with the labels and the options"):
         PKBatchSampler(IDS, 4, 2).load_state_dict(state)

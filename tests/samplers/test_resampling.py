@@ -257,6 +257,38 @@ def test_impossible_strategies_are_refused(make, words):
         make()
 
 
+def test_arguments_of_strategies_need_no_names():
+    short = [Oversample(0.5), Undersample(2), Combine("mean"), Regroup(100), MakeImbalanced(100)]
+    assert short == [
+        Oversample(ratio=0.5),
+        Undersample(multiple=2),
+        Combine(level="mean"),
+        Regroup(max_num=100),
+        MakeImbalanced(ratio=100),
+    ]
+
+
+SAME_LABELS = {
+    "list": [1, 0, 1, 1] * 5,
+    "names": ["b", "a", "b", "b"] * 5,
+    "array": np.array([1, 0, 1, 1] * 5),
+    "labels": Labels(class_ids=np.array([1, 0, 1, 1] * 5), class_names=("a", "b")),
+}
+
+
+@pytest.mark.parametrize("labels", SAME_LABELS.values(), ids=SAME_LABELS.keys())
+def test_labels_of_any_kind_are_split_alike(labels):
+    wanted = stratified_split(SAME_LABELS["labels"], 0.2)
+    for part, same in zip(stratified_split(labels, 0.2), wanted, strict=True):
+        assert part.tolist() == same.tolist()
+
+
+def test_a_path_is_not_split_but_what_is_read_from_it():
+    words = r"^data/: expected labels, got a path .* write balancekit\.read\('data/'\)\.$"
+    with pytest.raises(DataError, match=words):
+        stratified_split("data/", 0.2)
+
+
 def test_counts_may_be_integers_of_numpy():
     indices = resample(LABELS, Regroup(max_num=np.int64(5)))
     assert np.bincount(CLASS_OF[indices], minlength=4).tolist() == [5, 5, 5, 0]
@@ -264,8 +296,13 @@ def test_counts_may_be_integers_of_numpy():
 
 @pytest.mark.parametrize(
     ("strategy", "got"),
-    [("oversample", "'oversample'"), (Oversample, "<class .*Oversample'>"), (None, "None")],
-    ids=["its name", "the class", "none"],
+    [
+        ("oversample", r"'oversample'\. Write Oversample\(\)\."),
+        (Oversample, r"the class Oversample\. Write Oversample\(\)\."),
+        (MakeImbalanced, r"the class MakeImbalanced\. Write MakeImbalanced\(ratio=…\)\."),
+        (None, r"None\."),
+    ],
+    ids=["its name", "the class", "a class of arguments", "none"],
 )
 def test_what_is_no_strategy_is_refused_with_the_ones_there_are(strategy, got):
     choices = (
@@ -277,10 +314,26 @@ def test_what_is_no_strategy_is_refused_with_the_ones_there_are(strategy, got):
         resampled_indices(LABELS, strategy)
 
 
+@pytest.mark.parametrize("strategy", [Combine(level=10**15), Regroup(max_num=2**80)])
+def test_more_draws_than_memory_holds_are_refused(strategy):
+    with pytest.raises(OptionError, match=r"draws that fit in memory, got .* Ask for fewer"):
+        resample(LABELS, strategy)
+
+
+@pytest.mark.parametrize("seed", [-1, 2**63, 1.5, "7", True])
+def test_a_seed_that_nothing_can_draw_with_is_refused(seed):
+    words = re.escape(f"seed: expected an integer from 0 to 2**63 - 1, got {seed!r}")
+    with pytest.raises(OptionError, match=words):
+        resample(LABELS, Oversample(), seed=seed)
+    with pytest.raises(OptionError, match=words):
+        stratified_split(LABELS, 0.2, seed=seed)
+
+
 def test_labels_of_several_classes_are_refused():
     labels = Labels(class_ids=np.array([0, 1]), class_names=("a", "b"), offsets=np.array([0, 2]))
     with pytest.raises(
-        DataError, match=r"one class a sample.*Use MLROS\(\) or MLRUS\(\), draw by RepeatFactor"
+        DataError,
+        match=r"one class a sample.*Use MLROS\(\) or MLRUS\(\) .*ml-ros.*, draw by RepeatFactor",
     ):
         resample(labels, Oversample())
 

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from balancekit import BalancedStream, BalancekitWarning, Natural
+from balancekit import BalancedStream, BalancekitWarning, Fixed, Natural
 from balancekit.errors import DataError, OptionError
 
 P = np.array([0.8, 0.15, 0.05])
@@ -171,6 +171,14 @@ def test_workers_report_through_a_folder(tmp_path):
         stream.report()
 
 
+def test_reports_of_several_runs_are_not_added_up(tmp_path):
+    for n_workers in (0, 2):
+        stream = stream_of(split="every-nth", report_folder=tmp_path)
+        list(DataLoader(stream, None, num_workers=n_workers))
+    with pytest.raises(DataError, match="of one run, got those of runs with 1 and 2 parts"):
+        stream.report()
+
+
 def test_a_report_needs_a_pass():
     with pytest.raises(OptionError, match="give a report_folder"):
         stream_of().report()
@@ -270,6 +278,9 @@ def test_continue_goes_on_where_the_stream_is_and_keeps_what_was_learned():
 WRONG_STATES = {
     "nothing": ({}, r"expected one of state_dict\(\), got none of \['epoch', 'seed'\]"),
     "seed": ({"seed": 7, "epoch": 0}, "expected the seed 0 of this stream, got 7"),
+    "no dict": (5, r"state: expected one of state_dict\(\), got 5"),
+    "epoch": ({"seed": 0, "epoch": "x"}, "set_epoch: expected epoch ≥ 0, got 'x'"),
+    "place": ({"seed": 0, "epoch": 0, "n_given": -4}, "state: expected n_given ≥ 0, got -4"),
 }
 
 
@@ -291,8 +302,11 @@ def test_a_state_of_another_part_is_refused():
 WRONG_OPTIONS = {
     "split": ({"split": "shards"}, "split: expected 'upstream' or 'every-nth', got 'shards'"),
     "rank": ({"rank": 2, "world_size": 2}, r"rank: expected an integer in \[0, 2\), got 2"),
+    "rank in text": ({"rank": "a", "world_size": 2}, r"rank: expected an integer .*, got 'a'"),
+    "no ranks": ({"rank": 0, "world_size": 0.5}, "world_size: expected an integer ≥ 1, got 0.5"),
     "half a place": ({"rank": 1}, "rank, world_size: expected both or neither, got 1 and 'auto'"),
     "draws": ({"n_draws": 0}, "n_draws: expected an integer ≥ 1, got 0"),
+    "part of a draw": ({"n_draws": 2.5}, "n_draws: expected an integer ≥ 1, got 2.5"),
     "resume": ({"resume": "skip"}, "resume: expected 'replay' or 'continue', got 'skip'"),
 }
 
@@ -306,6 +320,35 @@ def test_options_that_cannot_be_are_refused(given, message):
 def test_objects_that_cannot_be_used_are_refused_together(tmp_path):
     with pytest.raises(OptionError, match=r"(?s)iterable: .* 5; label_fn: .*; transform: .*; rep"):
         BalancedStream(5, "label", transform=3, report_folder=tmp_path / "none", **BOUNDS)
+
+
+def test_all_wrong_arguments_are_told_at_once():
+    with pytest.raises(OptionError, match=r"(?s)label_fn: .*; split: .*; max_repeats: .*; seed: "):
+        BalancedStream(
+            [], "label", max_repeats=0, max_read_amplification=2, split="shards", seed=-1
+        )
+
+
+def test_a_generator_that_is_used_up_is_told():
+    stream = BalancedStream(iter(["a"] * 50), str, **BOUNDS)
+    assert len(list(stream)) == 50
+    with pytest.warns(BalancekitWarning, match="expected samples, got none. A generator can be"):
+        assert list(stream) == []
+
+
+def test_a_second_epoch_of_a_generator_is_empty_and_told_in_a_loader():
+    stream = BalancedStream((one for one in ["a", "b"] * 50), str, **BOUNDS)
+    loader = DataLoader(stream, batch_size=10)
+    n_batches = len(list(loader))
+    stream.set_epoch(1)
+    with pytest.warns(BalancekitWarning, match="A generator can be read once: give an object"):
+        assert (n_batches, list(loader)) == (10, [])
+
+
+def test_a_misspelt_class_is_asked_about_in_one_warning():
+    targets = Fixed(shares={"cat": 0.5, "dgo": 0.5})
+    with pytest.warns(BalancekitWarning, match=r"never seen.*'dgo' \(Did you mean 'dog'\?\)"):
+        list(BalancedStream(["cat", "dog"] * 50, str, targets, **BOUNDS))
 
 
 # --- libraries of streams -------------------------------------------------------------------------

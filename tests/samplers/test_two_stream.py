@@ -212,3 +212,8 @@ def test_a_copy_in_another_process_goes_on_where_the_pass_stands():
 def test_what_cannot_be_is_refused(options, error, expected):
     with pytest.raises(error, match=expected):
         TwoStreamSampler(IDS, **{"batch_size": 4, **options})
+
+
+def test_half_a_batch_of_no_whole_number_is_refused():
+    with pytest.raises(OptionError, match=r"batch_size: expected an integer ≥ 1, got 1\.0"):
+        split([1, 2], 1.0)

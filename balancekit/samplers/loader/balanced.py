@@ -18,7 +18,7 @@ from balancekit.samplers.orders.draw_order import DrawOrder
 from balancekit.samplers.orders.independent_order import IndependentOrder
 from balancekit.samplers.orders.lengths import EpochLength, epoch_length
 from balancekit.samplers.orders.order import Order
-from balancekit.samplers.orders.passes import Passes
+from balancekit.samplers.orders.passes import Passes, marks_of
 
 __all__ = ["BalancedBatchSampler", "BalancedSampler", "Composition"]
 
@@ -100,7 +100,8 @@ class BalancedBatchSampler(EpochBatchSampler):
             whose labels can be read without loading its samples, or a `ClassIndex`.
         batch_size: draws a batch, on each rank.
         targets: shares of the classes; every class equally often if not given. With
-            `Natural()`, an epoch is each sample once, and batches may have one draw less.
+            `Natural()`, an epoch is each sample once, and what the samples lack to fill the
+            last batch is shared by all: they are equally large, to within one draw.
         seed: of the order.
         composition: "exact" gives each batch its share of each class, rounded; "expected"
             draws each sample by itself, with these probabilities.
@@ -142,7 +143,7 @@ class BalancedBatchSampler(EpochBatchSampler):
             batch_size=batch_size,
             batches_per_epoch=batches_per_epoch,
         )
-        # Whoever deals whole batches to ranks loses those that are one draw short.
+        # Whoever deals whole batches to ranks loses those that are not full.
         passes = _passes(
             labels,
             batch_size,
@@ -181,7 +182,7 @@ def _passes(
         recipe.length,
         batch_size=batch_size,
         seed=seed,
-        class_counts=recipe.index.class_counts(),
+        marks=marks_of(recipe.index, targets, composition),
     )
 
 

@@ -8,7 +8,7 @@ from balancekit.samplers.loader.faces import EpochSampler, Rank, WorldSize, Yiel
 from balancekit.samplers.orders.class_aware_order import ClassAwareOrder
 from balancekit.samplers.orders.draw_order import DrawOrder
 from balancekit.samplers.orders.lengths import full_epoch
-from balancekit.samplers.orders.passes import Passes
+from balancekit.samplers.orders.passes import Passes, marks_of
 
 __all__ = ["ClassAwareSampler", "RegroupSampler"]
 
@@ -76,7 +76,7 @@ class ClassAwareSampler(EpochSampler):
             partial(full_epoch, index.n_samples, batches_per_epoch),
             batch_size=batch_size,
             seed=seed,
-            class_counts=index.class_counts(),
+            marks=marks_of(index, "class-aware"),
         )
         super().__init__(passes, rank, world_size, yields)
 
@@ -138,13 +138,13 @@ class RegroupSampler(EpochSampler):
         targets = Uniform()
         index = ClassIndex.for_targets(labels, targets)
         counts = index.class_counts()
-        n_draws = int((counts > 0).sum()) * (int(counts.max()) if max_num is None else max_num)
+        n_draws = int((counts > 0).sum()) * int(counts.max() if max_num is None else max_num)
 
         passes = Passes(
             partial(DrawOrder, index, targets, seed=seed),
             partial(full_epoch, n_draws, None),
             batch_size=batch_size,
             seed=seed,
-            class_counts=counts,
+            marks=marks_of(index, "regroup"),
         )
         super().__init__(passes, rank, world_size, yields)

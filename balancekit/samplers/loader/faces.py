@@ -3,7 +3,7 @@
 import numbers
 import operator
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Any, Literal, TypeGuard
 
 import torch.distributed
 from torch.utils.data import Sampler
@@ -13,7 +13,8 @@ from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
 from balancekit.samplers.audit.audit import Audit
 from balancekit.samplers.audit.counting import audit_order
-from balancekit.samplers.orders.passes import Part, Passes, Piece, State
+from balancekit.samplers.orders.passes import Passes, State
+from balancekit.samplers.orders.pieces import Part, Piece
 
 __all__ = [
     "EpochBatchSampler",
@@ -37,7 +38,7 @@ def part_of(rank: Rank, world_size: WorldSize) -> Part:
         world_size = torch.distributed.get_world_size() if is_running else 1
     if rank == "auto":
         rank = torch.distributed.get_rank() if is_running else 0
-    return Part(rank, world_size)
+    return Part(rank if rank == "all" else int(rank), int(world_size))
 
 
 class EpochSampler(DistributedSampler[Any]):
@@ -67,12 +68,12 @@ class EpochSampler(DistributedSampler[Any]):
     def __iter__(self) -> Iterator[Any]:
         """Draws of the next epoch, or of the rest of the one that was resumed."""
         part = part_of(*self._place)
-        for piece in self.passes.pieces(part, with_repeats=self._yields == "keys"):
-            draws = iter(_draws_of(piece, self._yields, self.epoch))
-            end = int(piece.ends[-1])
-            step = 1 if part.rank == "all" else part.world_size
+        running = self.passes.begin(part, with_repeats=self._yields == "keys")
+        for piece in running.pieces:
+            draws = iter(_draws_of(piece, self._yields, running.epoch))
+            end, stride = int(piece.ends[-1]), part.stride
             # The list's own iterator knows what is left; counting here would cost more.
-            self.passes.follow(lambda: end - step * operator.length_hint(draws))  # noqa: B023
+            running.position = lambda: end - stride * operator.length_hint(draws)  # noqa: B023
             yield from draws
 
     def set_epoch(self, epoch: int) -> None:
@@ -83,9 +84,9 @@ class EpochSampler(DistributedSampler[Any]):
         """
         self.passes.set_epoch(epoch)
 
-    def position_after(self, state: State, n_batches: int) -> int:
-        """The position after the loader cut some batches from a pass that began at a state."""
-        return self.passes.position_after(state, part_of(*self._place), n_batches, cut=True)
+    def state_after(self, state: State, n_batches: int) -> State:
+        """The state after the loader cut some batches from a pass that began at a state."""
+        return self.passes.state_after(state, part_of(*self._place), n_batches, cut=True)
 
     def audit(self, epochs: int = 1, *, labels: object = None) -> Audit:
         """What the next epochs hold, every draw counted; nothing moves on. See `Audit`.
@@ -130,7 +131,7 @@ class EpochBatchSampler(Sampler[list[Any]]):
     ) -> None:
         self.passes, self._place, self._yields = passes, (rank, world_size), yields
         passes.order(part_of(rank, world_size).world_size)  # what cannot be is told now
-        self.batch_size = batch_size
+        self.batch_size = int(batch_size)
 
     @property
     def epoch(self) -> int:
@@ -150,10 +151,11 @@ class EpochBatchSampler(Sampler[list[Any]]):
 
     def __iter__(self) -> Iterator[list[Any]]:
         """Batches of the next epoch, or of the rest of the one that was resumed."""
-        done = 0
-        for piece in self.passes.pieces(part_of(*self._place), with_repeats=self._yields == "keys"):
-            self.passes.follow(lambda: done)  # noqa: B023 - as it stands when asked
-            batches = _batches_of(piece, self._yields, self.epoch)
+        running = self.passes.begin(part_of(*self._place), with_repeats=self._yields == "keys")
+        done = running.position()
+        running.position = lambda: done
+        for piece in running.pieces:
+            batches = _batches_of(piece, self._yields, running.epoch)
             for done, batch in zip(piece.ends.tolist(), batches, strict=True):  # noqa: B007
                 if batch:
                     yield batch
@@ -172,17 +174,15 @@ class EpochBatchSampler(Sampler[list[Any]]):
             self.passes.set_epoch(epoch)
             return
         n_batches = len(self)
-        if isinstance(first_batch, bool) or not 0 <= first_batch <= n_batches:
+        if not (_is_integer(first_batch) and 0 <= first_batch <= n_batches):
             raise OptionError(
                 f"first_batch: expected an integer in [0, {n_batches}], got {first_batch!r}"
             )
-        part = part_of(*self._place)
-        ranks = 1 if part.rank == "all" else part.world_size
-        self.passes.set_epoch(epoch, first_batch * self.batch_size * ranks)
+        self.passes.start_at(epoch, first_batch, part_of(*self._place))
 
-    def position_after(self, state: State, n_batches: int) -> int:
-        """The position after some batches of a pass that began at a state."""
-        return self.passes.position_after(state, part_of(*self._place), n_batches, cut=False)
+    def state_after(self, state: State, n_batches: int) -> State:
+        """The state after some batches of a pass that began at a state."""
+        return self.passes.state_after(state, part_of(*self._place), n_batches, cut=False)
 
     def audit(self, epochs: int = 1, *, labels: object = None) -> Audit:
         """What the next epochs hold, every draw counted; nothing moves on. See `Audit`.
@@ -245,7 +245,9 @@ def check_options(
     rank: Rank,
     world_size: WorldSize,
     yields: Yields = "indices",
-    **counts: int | None,
+    batches_per_epoch: int | None = None,
+    max_num: int | None = None,
+    **counts: int,
 ) -> None:
     """Refuse options of a sampler that cannot be, all together.
 
@@ -254,30 +256,34 @@ def check_options(
         rank: which part of a batch to yield.
         world_size: processes that train together.
         yields: what the sampler yields.
-        **counts: options that are integers from 1 on, or None for a default.
+        batches_per_epoch: length of an epoch, or None for a default.
+        max_num: draws of a class in an epoch, or None for a default.
+        **counts: options that are integers from 1 on.
 
     Raises:
         OptionError: some cannot.
     """
+    defaulted = {"batches_per_epoch": batches_per_epoch, "max_num": max_num}
+    given = {name: count for name, count in defaulted.items() if count is not None}
     problems = [
         f"{name}: expected an integer ≥ 1, got {count!r}"
-        for name, count in counts.items()
-        if count is not None and not (_is_integer(count) and count >= 1)
+        for name, count in (counts | given).items()
+        if not (_is_integer(count) and count >= 1)
     ]
     if not (_is_integer(seed) and 0 <= seed < 2**63):
         problems.append(f"seed: expected an integer from 0 to 2**63 - 1, got {seed!r}")
-    if yields not in ("indices", "keys"):
+    if not _is_one_of(yields, "indices", "keys"):
         problems.append(f"yields: expected 'indices' or 'keys', got {yields!r}")
-    if world_size != "auto" and not (_is_integer(world_size) and world_size >= 1):
+    if not _is_one_of(world_size, "auto") and not (_is_integer(world_size) and world_size >= 1):
         problems.append(f"world_size: expected an integer ≥ 1 or 'auto', got {world_size!r}")
     elif _is_integer(rank) and world_size == "auto":
         problems.append(
             f"world_size: expected how many ranks there are beside rank={rank}, got 'auto'"
         )
-    elif isinstance(rank, int) and isinstance(world_size, int) and not 0 <= rank < world_size:
-        problems.append(f"rank: expected an integer in [0, {world_size}), got {rank}")
-    elif rank not in ("auto", "all") and not _is_integer(rank):
+    elif not (_is_integer(rank) or _is_one_of(rank, "auto", "all")):
         problems.append(f"rank: expected an integer, 'auto' or 'all', got {rank!r}")
+    elif _is_integer(rank) and _is_integer(world_size) and not 0 <= rank < world_size:
+        problems.append(f"rank: expected an integer in [0, {world_size}), got {rank}")
     elif rank == "auto" and world_size not in ("auto", 1):
         problems.append(
             f"rank: expected which of the {world_size} ranks this is, or 'all', got 'auto'. "
@@ -287,5 +293,9 @@ def check_options(
         raise OptionError("; ".join(problems))
 
 
-def _is_integer(value: object) -> bool:
+def _is_one_of(value: object, *names: str) -> bool:
+    return isinstance(value, str) and value in names
+
+
+def _is_integer(value: object) -> TypeGuard[int]:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -27,7 +27,7 @@ from balancekit.samplers.loader.faces import (
 from balancekit.samplers.orders.draw_order import DrawOrder
 from balancekit.samplers.orders.hard_examples import HardExampleOrder, HardExamples, PointOrder
 from balancekit.samplers.orders.lengths import EpochLength, full_epoch
-from balancekit.samplers.orders.passes import Passes, State
+from balancekit.samplers.orders.passes import Passes, State, marks_of
 
 __all__ = ["HardExampleSampler", "HardExampleState"]
 
@@ -157,14 +157,15 @@ class HardExampleSampler(EpochSampler):
     def __iter__(self) -> Iterator[Any]:
         """Draws of the next epoch, or of the rest of the one that was resumed."""
         part = part_of(*self._place)
-        step = 1 if part.rank == "all" else part.world_size
-        for piece in self.passes.pieces(part, with_repeats=self._yields == "keys"):
+        stride = part.stride
+        running = self.passes.begin(part, with_repeats=self._yields == "keys")
+        for piece in running.pieces:
             points = piece.lists(piece.indices)
             numbers = piece.lists(piece.indices if piece.repeats is None else piece.repeats)
             for batch, repeats, end in zip(points, numbers, piece.ends.tolist(), strict=True):
                 # Only now, so that it follows the losses of the batch before.
-                draws = iter(self._draws(batch, repeats))
-                self.passes.follow(lambda: end - step * operator.length_hint(draws))  # noqa: B023
+                draws = iter(self._draws(batch, repeats, running.epoch))
+                running.position = lambda: end - stride * operator.length_hint(draws)  # noqa: B023
                 yield from draws
 
     def audit(self, epochs: int = 1, *, labels: object = None) -> Audit:
@@ -218,11 +219,10 @@ class HardExampleSampler(EpochSampler):
         super().load_state_dict(state)
         self._examples.sums.load(losses)
 
-    def _draws(self, points: list[int], repeats: list[int]) -> list[Any]:
+    def _draws(self, points: list[int], repeats: list[int], epoch: int) -> list[Any]:
         samples: list[int] = self._examples.samples(np.array(points, np.int64)).tolist()
         if self._yields == "indices":
             return samples
-        epoch = self.epoch
         return [SampleKey(epoch, *pair) for pair in zip(samples, repeats, strict=True)]
 
 
@@ -233,13 +233,12 @@ def _passes(
     batches_per_epoch: int | None,
     seed: int,
 ) -> Passes:
-    counts = index.class_counts()
     return Passes(
         partial(_points, index, targets, seed),
         partial(full_epoch, index.n_samples, batches_per_epoch),
         batch_size=batch_size,
         seed=seed,
-        class_counts=counts,
+        marks=marks_of(index, "hard", targets),
     )
 
 

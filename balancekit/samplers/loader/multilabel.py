@@ -14,7 +14,7 @@ from balancekit.samplers.multilabel.strata import Strata, repeat_factor_strata
 from balancekit.samplers.orders.draw_order import DrawOrder
 from balancekit.samplers.orders.lengths import EpochLength
 from balancekit.samplers.orders.order import Order
-from balancekit.samplers.orders.passes import Passes
+from balancekit.samplers.orders.passes import Passes, marks_of
 
 __all__ = ["MultiLabelBalancedSampler", "RepeatFactorSampler"]
 
@@ -179,8 +179,7 @@ def _fixed(strata: Strata) -> Fixed:
 
 
 def _warn_of(solution: MarginalSolution, labels: Labels) -> None:
-    # A class without samples has no share to miss.
-    missed = [text for text in solution.problems() if not text.endswith("no samples")]
+    missed = solution.problems()
     if missed:
         told = "; ".join(missed[:N_TOLD])
         more = f"; and {len(missed) - N_TOLD} more" if len(missed) > N_TOLD else ""
@@ -200,9 +199,12 @@ def _passes(
     seed: int,
 ) -> Passes:
     recipe = _Recipe(strata, targets, seed, batches_per_epoch)
-    counts = strata.index.class_counts()
     return Passes(
-        recipe.order, recipe.length, batch_size=batch_size, seed=seed, class_counts=counts
+        recipe.order,
+        recipe.length,
+        batch_size=batch_size,
+        seed=seed,
+        marks=marks_of(strata.index, "strata"),
     )
 
 

@@ -17,7 +17,7 @@ from balancekit.samplers.loader.faces import (
     check_options,
 )
 from balancekit.samplers.orders.lengths import full_epoch
-from balancekit.samplers.orders.passes import Passes
+from balancekit.samplers.orders.passes import Passes, marks_of
 from balancekit.samplers.orders.pk_order import PKOrder
 
 __all__ = ["PKBatchSampler", "SmallClasses"]
@@ -62,8 +62,8 @@ class PKBatchSampler(EpochBatchSampler):
 
     >>> labels = ["a"] * 5 + ["b"] * 4 + ["c"] * 3
     >>> batches = PKBatchSampler(labels, classes_per_batch=2, samples_per_class=2)
-    >>> [[labels[i] for i in batch] for batch in batches]
-    [['b', 'b', 'a', 'a'], ['c', 'c', 'b', 'b'], ['c', 'c', 'a', 'a']]
+    >>> [[len({labels[i] for i in batch}), len(set(batch))] for batch in batches]
+    [[2, 4], [2, 4], [2, 4]]
     """
 
     def __init__(
@@ -91,17 +91,17 @@ class PKBatchSampler(EpochBatchSampler):
         index = ClassIndex.for_targets(labels, Uniform())
         counts = index.class_counts()
         drawn = _drawn_classes(counts, classes_per_batch, samples_per_class, small_classes)
-        batch_size = classes_per_batch * samples_per_class
+        p, k = int(classes_per_batch), int(samples_per_class)
         passes = Passes(
-            partial(PKOrder, index, drawn, classes_per_batch, samples_per_class, seed=seed),
+            partial(PKOrder, index, drawn, p, k, seed=seed),
             partial(full_epoch, int(counts[drawn].sum()), batches_per_epoch),
-            batch_size=batch_size,
+            batch_size=p * k,
             seed=seed,
             # Turns that classes took go on only with the same P and K.
-            class_counts=np.append(counts, [classes_per_batch, samples_per_class]),
+            marks=marks_of(index, p, k, small_classes),
             whole_batches=True,
         )
-        super().__init__(passes, batch_size, rank, world_size, yields)
+        super().__init__(passes, p * k, rank, world_size, yields)
 
 
 def _drawn_classes(

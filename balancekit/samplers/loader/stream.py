@@ -10,6 +10,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from balancekit.errors import OptionError
 from balancekit.plan import Targets, Uniform
+from balancekit.plan.tagged import is_whole
 from balancekit.samplers.streams import PartOfStream, StreamOptions, StreamReport, read_reports
 
 __all__ = ["BalancedStream"]
@@ -24,12 +25,16 @@ class BalancedStream(IterableDataset[Any]):
     say how much of each there may be, and `report()` what came of it. No more is read than
     the shares need, and at least one sample for each given out.
 
+    Shares are kept to within a few samples in any window, not only on average, on conditions:
+    a well mixed stream, both bounds together well above q_c / p_c of every class (twice it is
+    safe), some 50 samples of the rarest class used, and more of the stream to come.
+
     The order is a function of (seed, epoch, part) and of the stream. A pass is the epoch that
     `set_epoch` chose last, and learns the frequencies anew.
 
     Args:
         iterable: the samples: a `webdataset.WebDataset`, a `datasets.IterableDataset`, an
-            `IterableDataset`, a list, or a generator, which can be read once.
+            `IterableDataset`, a list; a generator can be read once, so for one epoch.
         label_fn: sample → label; any hashable value, None and -1 if there is none.
         targets: shares of the classes; `Fixed` by class name.
         max_repeats: most uses of a sample; none is used more often.
@@ -40,7 +45,8 @@ class BalancedStream(IterableDataset[Any]):
         half_life: reads after which what was learned about the class frequencies counts half.
         class_counts: known counts or frequencies by class.
         transform: applied to what is given out only, such as the decoding of pictures.
-        at_end: "drain" gives out what is held when the stream ends, "stop" does not.
+        at_end: "drain" gives out what is held when the stream ends, but for what would put a
+            class far above its share; "stop" does not.
         seed: of the order.
         split: how ranks and workers share the stream, needed where there are several:
             "upstream" if the iterable gives each its own part, as WebDataset and Hugging Face
@@ -87,9 +93,10 @@ class BalancedStream(IterableDataset[Any]):
         resume: Literal["replay", "continue"] = "replay",
         report_folder: str | Path | None = None,
     ) -> None:
-        _check_options(split, rank, world_size, n_draws, resume)
-        _check_objects(iterable, label_fn, transform, report_folder)
-        self.options = StreamOptions(
+        problems = _object_problems(iterable, label_fn, transform, report_folder)
+        problems += _option_problems(split, rank, world_size, n_draws, resume)
+        self.options = _stream_options(
+            problems,
             targets=Uniform() if targets is None else targets,
             max_repeats=max_repeats,
             max_read_amplification=max_read_amplification,
@@ -122,8 +129,8 @@ class BalancedStream(IterableDataset[Any]):
         Raises:
             OptionError: there is no such epoch.
         """
-        if epoch < 0:
-            raise OptionError(f"set_epoch: expected epoch ≥ 0, got {epoch}")
+        if not (is_whole(epoch) and epoch >= 0):
+            raise OptionError(f"set_epoch: expected epoch ≥ 0, got {epoch!r}")
         self._epoch.fill_(epoch)
 
     def __len__(self) -> int:
@@ -201,8 +208,13 @@ class BalancedStream(IterableDataset[Any]):
         Raises:
             OptionError: this is no state, or that of a stream with another seed.
         """
+        if not isinstance(state, Mapping):
+            raise OptionError(f"state: expected one of state_dict(), got {state!r}")
         if missing := sorted({"seed", "epoch"} - state.keys()):
             raise OptionError(f"state: expected one of state_dict(), got none of {missing}")
+        n_given = state.get("n_given", 0)
+        if not (is_whole(n_given) and n_given >= 0):
+            raise OptionError(f"state: expected n_given ≥ 0, got {n_given!r}")
         if state["seed"] != self.options.seed:
             raise OptionError(
                 f"state: expected the seed {self.options.seed} of this stream, got {state['seed']}"
@@ -237,13 +249,28 @@ def _place(rank: int | Literal["auto"], world_size: int | Literal["auto"]) -> tu
     return 0, 1
 
 
-def _check_options(
+def _stream_options(problems: list[str], **given: Any) -> StreamOptions:
+    """The options of the stream, if neither they nor the other arguments have problems.
+
+    Raises:
+        OptionError: there are some; all together.
+    """
+    try:
+        options = StreamOptions(**given)
+    except OptionError as error:
+        problems = [*problems, str(error)]
+    if problems:
+        raise OptionError("; ".join(problems))
+    return options
+
+
+def _option_problems(
     split: str | None,
     rank: int | Literal["auto"],
     world_size: int | Literal["auto"],
     n_draws: int | None,
     resume: str,
-) -> None:
+) -> list[str]:
     problems = []
     if split not in (None, "upstream", "every-nth"):
         problems.append(f"split: expected 'upstream' or 'every-nth', got {split!r}")
@@ -251,19 +278,21 @@ def _check_options(
         problems.append(
             f"rank, world_size: expected both or neither, got {rank!r} and {world_size!r}"
         )
-    elif rank != "auto" and world_size != "auto" and not 0 <= rank < world_size:
-        problems.append(f"rank: expected an integer in [0, {world_size}), got {rank}")
-    if n_draws is not None and n_draws < 1:
-        problems.append(f"n_draws: expected an integer ≥ 1, got {n_draws}")
+    elif rank != "auto" and world_size != "auto":
+        if not (is_whole(world_size) and world_size >= 1):
+            problems.append(f"world_size: expected an integer ≥ 1, got {world_size!r}")
+        elif not (is_whole(rank) and 0 <= rank < world_size):
+            problems.append(f"rank: expected an integer in [0, {world_size}), got {rank!r}")
+    if n_draws is not None and not (is_whole(n_draws) and n_draws >= 1):
+        problems.append(f"n_draws: expected an integer ≥ 1, got {n_draws!r}")
     if resume not in ("replay", "continue"):
         problems.append(f"resume: expected 'replay' or 'continue', got {resume!r}")
-    if problems:
-        raise OptionError("; ".join(problems))
+    return problems
 
 
-def _check_objects(
+def _object_problems(
     iterable: object, label_fn: object, transform: object, report_folder: str | Path | None
-) -> None:
+) -> list[str]:
     problems = []
     if not isinstance(iterable, Iterable | IterableDataset):
         problems.append(f"iterable: expected something to iterate over, got {iterable!r}")
@@ -276,5 +305,4 @@ def _check_objects(
         problems.append(f"transform: expected a function of a sample, got {transform!r}")
     if report_folder is not None and not Path(report_folder).is_dir():
         problems.append(f"report_folder: expected an existing folder, got {report_folder}")
-    if problems:
-        raise OptionError("; ".join(problems))
+    return problems

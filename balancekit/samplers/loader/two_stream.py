@@ -19,7 +19,7 @@ from balancekit.samplers.loader.faces import (
 from balancekit.samplers.orders.draw_order import DrawOrder
 from balancekit.samplers.orders.lengths import EpochLength, full_epoch
 from balancekit.samplers.orders.paired_order import PairedOrder
-from balancekit.samplers.orders.passes import Passes
+from balancekit.samplers.orders.passes import Passes, marks_of
 from balancekit.samplers.permutation import hash_keys
 
 __all__ = ["TwoStreamSampler", "split_streams"]
@@ -97,12 +97,12 @@ class TwoStreamSampler(EpochBatchSampler):
         passes = Passes(
             partial(_side_by_side, index, first, second, seed),
             partial(full_epoch, 2 * index.n_samples, batches_per_epoch),
-            batch_size=2 * batch_size,
+            batch_size=2 * int(batch_size),
             seed=seed,
-            class_counts=index.class_counts(),
+            marks=marks_of(index, first, second),
             whole_batches=True,
         )
-        super().__init__(passes, 2 * batch_size, rank, world_size, yields)
+        super().__init__(passes, 2 * int(batch_size), rank, world_size, yields)
 
 
 def _side_by_side(
@@ -132,10 +132,12 @@ def split_streams(batch: Any, batch_size: int) -> tuple[Any, Any]:
 
     Raises:
         DataError: something in the batch is not of 2 · batch_size samples.
+        OptionError: batch_size is no integer ≥ 1.
 
     >>> split_streams({"x": [[1, 2, 3, 4], [5, 6, 7, 8]]}, 2)
     ({'x': [[1, 2], [5, 6]]}, {'x': [[3, 4], [7, 8]]})
     """
+    check_options(seed=0, rank=0, world_size=1, batch_size=batch_size)
     if _is_of(batch, 2 * batch_size):
         return batch[:batch_size], batch[batch_size:]
     if isinstance(batch, Mapping):

@@ -50,13 +50,18 @@ class MarginalSolution:
     effective_samples: float
 
     def problems(self) -> list[str]:
-        """A sentence for each class that is not reached, the farthest first."""
-        missed = np.flatnonzero([bool(bound) for bound in self.bounds])
-        distance = np.abs(self.reached - self.wanted)[missed]
+        """A sentence for each class that misses its share, those that fall short first.
+
+        Of them, and of those that are drawn too often, the farthest come first.
+        A class without samples is wanted in none of the draws, and so misses nothing.
+        """
+        missed = np.flatnonzero([bound not in ("", "no samples") for bound in self.bounds])
+        above = (self.reached - self.wanted)[missed]
+        order = np.lexsort([-np.abs(above), above > 0])
         return [
             f"{self.class_names[c]}: wanted in {self.wanted[c]:.3g} of the draws, "
             f"reached {self.reached[c]:.3g}, bounded by {self.bounds[c]}"
-            for c in missed[np.argsort(-distance, kind="stable")].tolist()
+            for c in missed[order].tolist()
         ]
 
 

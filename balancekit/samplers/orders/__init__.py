@@ -2,6 +2,7 @@
 
 from balancekit.samplers.orders.draw_order import DrawOrder
 from balancekit.samplers.orders.order import Draws, Order
-from balancekit.samplers.orders.passes import Part, Passes, State
+from balancekit.samplers.orders.passes import Passes, State
+from balancekit.samplers.orders.pieces import Part
 
 __all__ = ["DrawOrder", "Draws", "Order", "Part", "Passes", "State"]

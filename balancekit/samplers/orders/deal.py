@@ -19,6 +19,9 @@ from balancekit.samplers.permutation import hash_keys
 
 __all__ = ["Deal", "Hand"]
 
+MOST_SORTED = 1 << 10
+"""Classes of some batches that are sorted by size; more would take longer than they save."""
+
 # What a key is for, so that no two uses of the seed share one.
 _START, _TURN = -3, -4
 
@@ -28,7 +31,8 @@ class Hand:
     """Which class stands where in some batches.
 
     Attributes:
-        classes: int64 [n_present], classes that occur, by their place in the row.
+        classes: int64 [n_present], classes that occur, by their place in the row; the small
+            first, so that what is worked out alike lies together, if they are not many.
         counts: int64 [n_present], draws of each.
         codes: [n_batches, width], index into `classes`; n_present where no draw stands.
     """
@@ -44,12 +48,14 @@ class Deal:
 
     Args:
         ends: int64 [n_classes], end of each class's stretch of the row.
+        sizes: int64 [n_classes], samples of each class, as they lie in the row.
         length: of the epoch.
         seed: of the deal.
         epoch: likewise.
     """
 
     ends: NDArray[np.int64]
+    sizes: NDArray[np.int64]
     length: EpochLength
     seed: int
     epoch: int
@@ -80,7 +86,14 @@ class Deal:
         classes, counts = self._sorted_by_class(offsets[by_offset])
         # Card j of the batch with the k-th offset is the (j · n_batches + k)-th of the sorted.
         in_row = np.full(width * len(batches), len(classes), _code_word(len(classes)))
-        in_row[: counts.sum()] = np.repeat(np.arange(len(classes), dtype=in_row.dtype), counts)
+        codes = np.arange(len(classes), dtype=in_row.dtype)
+        if len(classes) <= MOST_SORTED:
+            by_size = np.argsort(self.sizes[classes])
+            codes[by_size] = codes.copy()
+            in_row[: counts.sum()] = np.repeat(codes, counts)
+            classes, counts = classes[by_size], counts[by_size]
+        else:
+            in_row[: counts.sum()] = np.repeat(codes, counts)
         ranks = np.empty(len(batches), np.int32)
         ranks[by_offset] = np.arange(len(batches), dtype=np.int32)
         places = self._cards(batches)

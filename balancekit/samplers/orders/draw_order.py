@@ -97,7 +97,8 @@ class DrawOrder(Order):
             return
         class_order = self._class_order(epoch)
         ends = np.cumsum(self.quotas.draws_per_class(epoch)[class_order])
-        deal = Deal(ends, self.length, self.seed, epoch)
+        sizes = self.index.class_counts()[class_order]
+        deal = Deal(ends, sizes, self.length, self.seed, epoch)
         before = self.quotas.before(epoch)[class_order] + deal.draws_before_batch(blocks[0][0])
         for first, last in blocks:
             hand = deal.hand(first, last)

@@ -44,10 +44,10 @@ def epoch_length(
     """The length of epochs of batches of `width` draws, of all ranks together.
 
     An epoch has as many batches as the samples fill, if `batches_per_epoch` is not given.
-    With natural targets it then draws every sample once, and batches may have one draw less;
-    else all batches are full, and some samples are drawn once more.
+    With natural targets it then draws every sample once, and batches are as large as each
+    other, to within one draw; else all are full, and some samples are drawn once more.
     """
-    n_batches = batches_per_epoch or -(-index.n_samples // width)
+    n_batches = int(batches_per_epoch or -(-index.n_samples // width))
     once_each = isinstance(targets, Natural) and batches_per_epoch is None
     return EpochLength(0, index.n_samples if once_each else n_batches * width, n_batches, width)
 
@@ -66,5 +66,5 @@ def full_epoch(
     >>> full_epoch(10, None, width=4, world_size=1).n_draws
     12
     """
-    n_batches = batches_per_epoch or -(-n_draws // width)
+    n_batches = int(batches_per_epoch or -(-n_draws // width))
     return EpochLength(0, n_batches * width, n_batches, width)

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.plan import Targets, steady_from, target_shares
+from balancekit.plan import Capped, Schedule, Targets, steady_from, target_shares
 from balancekit.samplers.lattice import floor_sum
 from balancekit.samplers.orders.lengths import EpochLength
 
@@ -21,7 +21,7 @@ COMB_STEP = 10368889
 
 @dataclass(frozen=True, eq=False)
 class Quotas:
-    """Draws of each class in each epoch: N·q rounded down or up, and so are all sums of epochs.
+    """Draws of each class in each epoch: N·q rounded down or up; epochs even out their roundings.
 
     Class c gets the points s, s + 1, … of a comb, whose start s moves from epoch to epoch,
     that fall into the class's stretch of [0, N).
@@ -58,10 +58,11 @@ class Quotas:
             epoch: None for the shares that training ends with.
         """
         length = self.lengths[-1] if epoch is None else self.length(epoch)
-        # A cap on repeats is for the samples' own number of draws, not for what fills a batch.
+        # A cap that would do for each sample once must not fail for what fills the last batch.
         n_samples = int(self.class_counts.sum())
-        filling = 0 <= length.n_draws - n_samples < length.width
-        n_draws = n_samples if filling else length.n_draws
+        filling = 0 < length.n_draws - n_samples < length.width
+        most = _least_cap(self.targets) * n_samples
+        n_draws = int(most) if filling and most < length.n_draws else length.n_draws
         return target_shares(
             self.targets,
             self.class_counts,
@@ -119,3 +120,9 @@ class Quotas:
         # To the last class that is drawn, all is given out; empty ones behind it get nothing.
         bounds[np.flatnonzero(shares)[-1] :] = n_draws * COMB
         return bounds
+
+
+def _least_cap(targets: Targets) -> float:
+    """Most draws of a sample an epoch that targets allow; infinity without a cap."""
+    parts = (targets.start, targets.end) if isinstance(targets, Schedule) else (targets,)
+    return min(part.max_repeats if isinstance(part, Capped) else np.inf for part in parts)

@@ -1,10 +1,13 @@
 """Index lists that are drawn once, before training."""
 
+from typing import get_args
+
 import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels
+from balancekit.plan.tagged import check_seed, got_choice
 from balancekit.samplers.class_index import ClassIndex
 from balancekit.samplers.permutation import hash_keys, permute
 from balancekit.samplers.resampling.draws import draws_per_class
@@ -34,9 +37,11 @@ def resampled_indices(labels: Labels, strategy: Strategy, *, seed: int = 0) -> N
     Raises:
         DataError: no sample is labelled, or samples carry several classes and the strategy is
             for one, or the other way round.
-        OptionError: the strategy is none, or asks for samples that are not there.
+        OptionError: the strategy is none, or asks for samples that are not there; or the seed is
+            none.
     """
     _refuse_unless_strategy(strategy)
+    check_seed(seed)
     match strategy:
         case MLROS():
             return _shuffled(repeated_samples(labels, strategy, seed), seed)
@@ -60,7 +65,12 @@ def _drawn(labels: Labels, strategy: SingleLabelStrategy, seed: int) -> NDArray[
     starts = ends - drawn
     keys = hash_keys(seed, np.arange(len(counts)))
     n_drawn = int(ends[-1])
-    indices = np.empty(n_drawn, np.int64)
+    try:
+        indices = np.empty(n_drawn, np.int64)
+    except MemoryError:
+        raise OptionError(
+            f"strategy: expected draws that fit in memory, got {n_drawn:,}. Ask for fewer"
+        ) from None
     for start in range(0, n_drawn, BLOCK):
         places = np.arange(start, min(start + BLOCK, n_drawn))
         numbers = permute(places, n_drawn, hash_keys(seed, ORDER))  # of draws sorted by class
@@ -76,8 +86,8 @@ def _refuse_unless_strategy(strategy: object) -> None:
     if not isinstance(strategy, Strategy):
         raise OptionError(
             "strategy: expected Oversample(), Undersample(), Combine(), Regroup(), "
-            f"MakeImbalanced(ratio=…), MLROS() or MLRUS(), got {strategy!r}. Give one of these "
-            "objects."
+            "MakeImbalanced(ratio=…), MLROS() or MLRUS(), got "
+            f"{got_choice(strategy, get_args(Strategy))}."
         )
 
 
@@ -86,6 +96,6 @@ def _refuse_several_classes(labels: Labels) -> None:
         raise DataError(
             f"labels: expected one class a sample, got {labels.task} labels: a sample that is "
             "repeated or left out for one of its classes is so for all of them. Use MLROS() or "
-            "MLRUS(), draw by RepeatFactor targets while training, or give the one class that "
-            "should decide."
+            "MLRUS() (--strategy ml-ros or ml-rus), draw by RepeatFactor targets while training, "
+            "or give the one class that should decide."
         )

@@ -26,6 +26,9 @@ __all__ = ["draws_per_class", "profile_shares"]
 ROUNDING = 1e-9
 """Keeps 100 · 50 ** -1 at 2, where floats fall below."""
 
+TOO_MANY = 1 << 44
+"""Draws of a class that no address space holds; the sum over classes still is an int64."""
+
 
 def draws_per_class(counts: NDArray[np.int64], strategy: SingleLabelStrategy) -> NDArray[np.int64]:
     """Draws of each class: int64 [n_classes], 0 for classes without samples alone.
@@ -54,9 +57,9 @@ def _draws_of_filled(counts: NDArray[np.int64], strategy: SingleLabelStrategy) -
             # Cut off first: a multiple of 1e300 is more than an int64 holds.
             return np.minimum(counts, int(min(multiple * int(counts.min()), int(counts.max()))))
         case Combine(level=level):
-            return np.full_like(counts, _samples_at(level, counts))
+            return np.full_like(counts, min(_samples_at(level, counts), TOO_MANY))
         case Regroup(max_num=max_num):
-            return np.full_like(counts, max_num or int(counts.max()))
+            return np.full_like(counts, min(max_num or int(counts.max()), TOO_MANY))
         case MakeImbalanced():
             return _imbalanced(counts, strategy)
 

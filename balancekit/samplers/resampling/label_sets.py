@@ -42,7 +42,7 @@ def _sets_of(labels: Labels, strategy: MLROS | MLRUS) -> _Sets:
     if labels.offsets is None:
         raise DataError(
             f"labels: expected several classes a sample for {type(strategy).__name__}, got one. "
-            "Use Oversample(), Undersample() or Combine()."
+            "Use Oversample(), Undersample() or Combine() (--strategy oversample, …)."
         )
     samples = np.repeat(np.arange(labels.n_samples), np.diff(labels.offsets))
     cells = np.unique(samples * labels.n_classes + labels.class_ids)  # a picture has many boxes

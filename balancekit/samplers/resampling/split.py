@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import DataError, OptionError
-from balancekit.labels import Labels
-from balancekit.plan.tagged import is_number
+from balancekit.labels import Labels, labels_of
+from balancekit.plan.tagged import check_seed, is_number
 from balancekit.samplers.class_index import ClassIndex
 from balancekit.samplers.permutation import hash_keys, permute
 from balancekit.samplers.resampling.groups import choose_groups, group_ids
@@ -19,7 +19,7 @@ SPLIT = -2
 
 
 def stratified_split(
-    labels: Labels,
+    labels: object,
     share: float,
     *,
     groups: Sequence[object] | NDArray[np.generic] | None = None,
@@ -38,16 +38,18 @@ def stratified_split(
     in one group alone stays in the first part, unless other classes of the group weigh more.
 
     Args:
-        labels: one class a sample.
+        labels: one class a sample: `Labels`, a list, array or tensor, or a data set whose
+            labels can be read without loading its samples.
         share: in (0, 1).
         groups: of each sample, such as its patient or video, by any name or number.
         seed: of the choice.
 
     Raises:
-        DataError: samples carry several classes, or groups are missing or of another number.
-        OptionError: share is not between 0 and 1.
+        DataError: labels cannot be told, samples carry several classes, or groups are missing
+            or of another number.
+        OptionError: share is not between 0 and 1, or the seed is none.
 
-    >>> kept, held_out = stratified_split(Labels.from_names("aaaabb"), 0.25)
+    >>> kept, held_out = stratified_split(list("aaaabb"), 0.25)
     >>> len(kept), len(held_out)
     (4, 2)
     """
@@ -56,10 +58,12 @@ def stratified_split(
             f"share: expected a number in (0, 1), got {share!r}. "
             "Use a share such as 0.2 to hold out a fifth of each class."
         )
+    check_seed(seed)
+    known = labels_of(labels)
     if groups is not None:
-        return _split_by_groups(labels, share, groups, seed)
-    labels.class_id_per_sample()  # refuses labels of several classes
-    index = ClassIndex.from_labels(labels)
+        return _split_by_groups(known, share, groups, seed)
+    known.class_id_per_sample()  # refuses labels of several classes
+    index = ClassIndex.from_labels(known)
     counts = index.class_counts()
     class_ids = np.repeat(np.arange(len(counts)), counts)
     places = np.arange(counts.sum()) - index.starts[class_ids]

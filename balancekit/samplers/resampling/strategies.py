@@ -29,7 +29,7 @@ Level = Literal["geometric-mean", "mean", "median"]
 ClassOrder = Literal["id", "reversed-id", "size"]
 
 
-class Oversample(Tagged, frozen=True, kw_only=True, tag="oversample"):
+class Oversample(Tagged, frozen=True, tag="oversample"):
     """Every class up to `ratio` of the largest, by repeating its samples evenly.
 
     No sample is left out: a class that is above stays as it is.
@@ -48,7 +48,7 @@ class Oversample(Tagged, frozen=True, kw_only=True, tag="oversample"):
             _refuse(self, ratio="a number in (0, 1], such as 0.5")
 
 
-class Undersample(Tagged, frozen=True, kw_only=True, tag="undersample"):
+class Undersample(Tagged, frozen=True, tag="undersample"):
     """Every class down to `multiple` times the smallest, by leaving samples out.
 
     Args:
@@ -65,7 +65,7 @@ class Undersample(Tagged, frozen=True, kw_only=True, tag="undersample"):
             _refuse(self, multiple="a finite number ≥ 1, such as 2")
 
 
-class Combine(Tagged, frozen=True, kw_only=True, tag="combine"):
+class Combine(Tagged, frozen=True, tag="combine"):
     """Every class at one level: samples of larger ones are left out, of smaller ones repeated.
 
     At the geometric mean of the class counts, what is left out of large classes and what is
@@ -85,7 +85,7 @@ class Combine(Tagged, frozen=True, kw_only=True, tag="combine"):
             _refuse(self, level=f"one of {get_args(Level)} or an integer ≥ 1, such as 500")
 
 
-class Regroup(Tagged, frozen=True, kw_only=True, tag="regroup"):
+class Regroup(Tagged, frozen=True, tag="regroup"):
     """Class regrouping: `max_num` draws of every class, modulo its size.
 
     The class is shuffled first, so that the extra copies, and the samples left out where
@@ -121,7 +121,7 @@ class LinearProfile(Tagged, frozen=True, kw_only=True, tag="linear"):
     """
 
 
-class StepProfile(Tagged, frozen=True, kw_only=True, tag="step"):
+class StepProfile(Tagged, frozen=True, tag="step"):
     """Some classes of the largest size, and the others of the smallest.
 
     Args:
@@ -141,7 +141,7 @@ class StepProfile(Tagged, frozen=True, kw_only=True, tag="step"):
             _refuse(self, minority_share="a share in (0, 1), such as 0.5")
 
 
-class ParetoProfile(Tagged, frozen=True, kw_only=True, tag="pareto"):
+class ParetoProfile(Tagged, frozen=True, tag="pareto"):
     """Class sizes as draws of a Pareto distribution have them, scaled to the ratio.
 
     The class at rank k of C has the median of the k-th largest of C draws. The paper drew
@@ -167,7 +167,7 @@ class ParetoProfile(Tagged, frozen=True, kw_only=True, tag="pareto"):
 Profile = ExponentialProfile | LinearProfile | StepProfile | ParetoProfile
 
 
-class MakeImbalanced(Tagged, frozen=True, kw_only=True, tag="make-imbalanced"):
+class MakeImbalanced(Tagged, frozen=True, tag="make-imbalanced"):
     """Fewer samples of each class, by a profile from `largest` down to `largest` / `ratio`.
 
     Counts are rounded down, but every class that has samples keeps one. Classes without
@@ -206,7 +206,7 @@ class MakeImbalanced(Tagged, frozen=True, kw_only=True, tag="make-imbalanced"):
         _refuse(self, **wanted)
 
 
-class MLROS(Tagged, frozen=True, kw_only=True, tag="ml-ros"):
+class MLROS(Tagged, frozen=True, tag="ml-ros"):
     """Of data with several classes a sample: those that carry a rare class repeated.
 
     A class is rare while its imbalance ratio, largest count / own count, is above the mean of
@@ -230,7 +230,7 @@ class MLROS(Tagged, frozen=True, kw_only=True, tag="ml-ros"):
             _refuse(self, share="a finite number > 0, such as 0.25")
 
 
-class MLRUS(Tagged, frozen=True, kw_only=True, tag="ml-rus"):
+class MLRUS(Tagged, frozen=True, tag="ml-rus"):
     """Of data with several classes a sample: some that carry no rare class left out.
 
     A class is rare if its imbalance ratio, largest count / own count, is above the mean of all

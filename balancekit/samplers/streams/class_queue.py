@@ -160,6 +160,17 @@ class ClassQueue:
             if not uses:
                 self._let_go(held)
 
+    def ration(self, most: int) -> None:
+        """Let go of the uses beyond so many, those of the oldest samples first."""
+        for held in [one for one in self._by_age if one.uses_left]:
+            surplus = min(self.stock - most, held.uses_left)
+            if surplus <= 0:
+                break
+            held.uses_left -= surplus
+            self.stock -= surplus
+            if not held.uses_left:
+                self._let_go(held)
+
     def _let_go(self, held: HeldSample) -> None:
         self.n_cut += held.uses_left
         self.n_dropped += held.is_fresh

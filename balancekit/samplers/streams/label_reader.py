@@ -23,7 +23,7 @@ class LabelReader:
     Attributes:
         n_unlabelled: samples whose label is missing.
         n_failed: samples whose label could not be told.
-        first_failure: the first error of these, as text.
+        first_failure: what label_fn did on the first of these.
     """
 
     def __init__(self, label_fn: Callable[[Any], object]) -> None:
@@ -40,7 +40,7 @@ class LabelReader:
         try:
             return self._label_fn(sample)
         except Exception as error:
-            self._fail(error)
+            self._fail(f"it raised {type(error).__name__}: {error}", error)
             return FAILED
 
     def class_name(self, label: object) -> str | None:
@@ -57,7 +57,8 @@ class LabelReader:
             missing = is_missing(label) or (label == UNLABELLED and not isinstance(label, str))
             name = "" if missing else class_name_of(label)
         except Exception as error:
-            self._fail(error)
+            kind = type(label).__name__
+            self._fail(f"it returned a label of type {kind}, which cannot be a class", error)
             return None
         if not missing:
             self._none_yet = False
@@ -78,15 +79,15 @@ class LabelReader:
         """
         bad = self.n_unlabelled + self.n_failed
         if self._none_yet and bad:
-            raised = f"; label_fn raised {self.first_failure}" if self.first_failure else ""
-            raise DataError(f"stream: expected labelled samples, got none in {bad:,}{raised}")
+            why = f". label_fn: {self.first_failure}" if self.first_failure else ""
+            raise DataError(f"stream: expected labelled samples, got none in {bad:,}{why}")
 
-    def _fail(self, error: Exception) -> None:
+    def _fail(self, what: str, error: Exception) -> None:
         self.n_failed += 1
-        self.first_failure = self.first_failure or f"{type(error).__name__}: {error}"
+        self.first_failure = self.first_failure or what
         if self._none_yet and self.n_failed >= MOST_FAILURES:
             raise DataError(
-                f"label_fn: expected the label of a sample, but it raised on each of the first "
+                f"label_fn: expected the label of a sample, got none for the first "
                 f"{self.n_failed} samples: {self.first_failure}. Try it on one sample by hand"
             ) from error
 

@@ -1,17 +1,17 @@
 """What a balanced stream is asked for, checked once."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from balancekit.errors import OptionError
+from balancekit.labels.class_ids import class_name_of
 from balancekit.plan import Targets, Uniform
-from balancekit.plan.tagged import is_number, is_whole
+from balancekit.plan.tagged import is_number, is_seed, is_whole
 from balancekit.samplers.streams.shares import refuse_targets
 
 __all__ = ["StreamOptions"]
-
-MAX_SEED = 2**63 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +28,8 @@ class StreamOptions:
         warm_up: most samples read before the first is given out, ≥ 1.
         half_life: reads after which what was learned about the class frequencies counts half.
         class_counts: known counts or frequencies by class; learned if not given.
-        at_end: "drain" gives out what is held when the stream ends, "stop" does not.
+        at_end: "drain" gives out what is held when the stream ends, but for what would put a
+            class far above its share; "stop" does not.
         seed: of every draw.
 
     Raises:
@@ -60,7 +61,7 @@ class StreamOptions:
             )
         if self.at_end not in ("drain", "stop"):
             problems.append(f"at_end: expected 'drain' or 'stop', got {self.at_end!r}")
-        if not (is_whole(self.seed) and 0 <= self.seed <= MAX_SEED):
+        if not is_seed(self.seed):
             problems.append(f"seed: expected an integer from 0 to 2**63 - 1, got {self.seed!r}")
         if (problem := refuse_targets(self.targets)) is not None:
             problems.append(problem)
@@ -84,4 +85,7 @@ def _count_problems(class_counts: object) -> list[str]:
         return [f"class_counts: expected finite numbers ≥ 0, got {shown}"]
     if not sum(class_counts.values()):
         return ["class_counts: expected a count above 0, got none"]
+    name, n_counts = Counter(map(class_name_of, class_counts)).most_common(1)[0]
+    if n_counts > 1:
+        return [f"class_counts: expected one count a class, got {n_counts} for {name!r}"]
     return []

@@ -88,7 +88,14 @@ class PartOfStream(Iterator[Any]):
                 self._tell()
             yield sample if self._transform is None else self._transform(sample)
         self._tell()
-        if rest is not None and self._pass.n_given < rest and not self._n_before:
+        if rest != 0 and not (self._n_before or self._pass.n_given or self._pass.n_read):
+            warnings.warn(
+                "stream: expected samples, got none. A generator can be read once: give an "
+                "object that can be read again, or more parts of the stream than workers",
+                BalancekitWarning,
+                stacklevel=2,
+            )
+        elif rest is not None and self._pass.n_given < rest and not self._n_before:
             warnings.warn(
                 f"stream: it ended after {self._pass.n_given:,} of the {rest:,} draws asked for. "
                 "Give a stream that does not end, or fewer n_draws",
@@ -142,11 +149,17 @@ def read_reports(folder: Path, epoch: int) -> StreamReport:
     """The report of all parts of an epoch together, as they wrote it last.
 
     Raises:
-        DataError: the folder holds none of that epoch.
+        DataError: the folder holds none of that epoch, or those of several runs.
     """
     paths = sorted(folder.glob(f"epoch-{epoch}-part-*.json"))
     if not paths:
         raise DataError(f"{folder}: expected reports of epoch {epoch}, got none. Read the stream")
+    n_parts = sorted({path.stem.rpartition("-")[2] for path in paths}, key=int)
+    if len(n_parts) > 1:
+        raise DataError(
+            f"{folder}: expected the reports of one run, got those of runs with "
+            f"{' and '.join(n_parts)} parts. Give each run a folder of its own"
+        )
     first, *rest = [msgspec.json.decode(path.read_bytes(), type=StreamReport) for path in paths]
     for other in rest:
         first = first + other

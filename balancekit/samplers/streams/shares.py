@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
 from balancekit.plan import Capped, Fixed, Schedule, Targets, target_shares
+from balancekit.plan.water_filling import fill_up
 
 __all__ = [
-    "fill_level",
+    "named_classes",
     "reachable_shares",
     "reads_needed",
     "refuse_targets",
@@ -65,9 +66,7 @@ def reachable_shares(
         raise OptionError("; ".join(problems))
     p = np.where(q > 0, p, 0.0)
     caps = max_read_amplification * max_repeats * p / float(p.sum())
-    level = fill_level(q, np.zeros(len(q)), caps, 1.0)
-    # Caps that sum to 1 are met by all classes, at no finite level.
-    shares: NDArray[np.float64] = caps if level == np.inf else np.minimum(level * q, caps)
+    shares, _ = fill_up(q, caps, 1.0)
     return shares / float(shares.sum())
 
 
@@ -82,35 +81,6 @@ def reads_needed(
     needed = np.zeros(len(wanted))
     np.divide(wanted, max_repeats * stream_shares, out=needed, where=wanted > 0)
     return needed
-
-
-def fill_level(
-    rates: NDArray[np.float64],
-    offsets: NDArray[np.float64],
-    caps: NDArray[np.float64],
-    total: float,
-) -> float:
-    """The level λ at which min(caps, λ·rates + offsets) sum to the total; inf if none is.
-
-    Args:
-        rates: ≥ 0, [n_classes].
-        offsets: what each gets besides, [n_classes].
-        caps: ≥ 0, [n_classes].
-        total: > 0.
-
-    >>> fill_level(np.array([0.5, 0.5]), np.zeros(2), np.array([0.1, 9.0]), total=1.0)
-    1.8
-    """
-    capped = (rates <= 0) | (caps <= 0)
-    while not capped.all():
-        free = ~capped
-        rest = total - float(caps[capped & (rates > 0)].sum()) - float(offsets[free].sum())
-        level = rest / float(rates[free].sum())
-        above = free & (level * rates + offsets > caps)
-        if not above.any():
-            return max(level, 0.0)
-        capped |= above
-    return np.inf
 
 
 def refuse_targets(targets: object) -> str | None:
@@ -133,22 +103,40 @@ def refuse_targets(targets: object) -> str | None:
     return f"targets: expected targets of balancekit.plan, such as Uniform(), got {targets!r}"
 
 
+def named_classes(targets: Targets) -> frozenset[str] | None:
+    """The classes that the targets name; None if they name none, and are for all."""
+    match targets:
+        case Fixed(shares=dict() as given):
+            return frozenset(given)
+        case Schedule(start=start, end=end):
+            named = [names for one in (start, end) if (names := named_classes(one)) is not None]
+            return frozenset().union(*named) if named else None
+    return None
+
+
 def wanted_shares(
-    targets: Targets, class_counts: NDArray[np.float64], class_names: Sequence[str], epoch: int
+    targets: Targets,
+    class_counts: NDArray[np.float64],
+    class_names: Sequence[str],
+    epoch: int,
+    *,
+    with_unseen: bool = False,
 ) -> NDArray[np.float64]:
     """Shares wanted of the classes known so far: float64 [n_classes], sum 1 or all 0.
 
     As `target_shares`, but of `Fixed` shares those of classes that have not come yet go to
-    the others in proportion, and classes without a share get none.
+    the others in proportion, unless `with_unseen`, and classes without a share get none.
     """
     match targets:
         case Fixed(shares=dict() as given):
             shares = np.array([given.get(name, 0.0) for name in class_names])
-            shares = np.where(class_counts > 0, shares, 0.0)
+            shares = np.where((class_counts > 0) | with_unseen, shares, 0.0)
             return shares / max(float(shares.sum()), np.finfo(np.float64).tiny)
         case Schedule(start=start, end=end):
             progress = targets.progress(epoch)
-            before = wanted_shares(start, class_counts, class_names, epoch)
-            after = wanted_shares(end, class_counts, class_names, epoch)
+            before, after = (
+                wanted_shares(one, class_counts, class_names, epoch, with_unseen=with_unseen)
+                for one in (start, end)
+            )
             return (1 - progress) * before + progress * after
     return target_shares(targets, class_counts)

@@ -11,6 +11,9 @@ Samples are given out in blocks:
    no more than it has in stock and expects; λ makes them B. Rounding is carried on.
 4. The classes are spread evenly over the block. A class that has nothing when its turn
    comes misses it, and is owed it in the next blocks, at up to twice its share.
+5. When the stream ends, what is held is rationed: no class keeps more than a tenth more
+   than its share s_c of what is left to give out. The rest goes, and what is left is spread
+   evenly to the end.
 
 Every draw is a function of (seed, epoch, part, number of the draw).
 """
@@ -23,18 +26,16 @@ from numpy.typing import NDArray
 
 from balancekit.errors import DataError
 from balancekit.labels.class_ids import class_name_of
+from balancekit.plan.water_filling import fill_up
 from balancekit.samplers.permutation import hash_keys
 from balancekit.samplers.streams.class_queue import ClassQueue
 from balancekit.samplers.streams.frequencies import ClassFrequencies
 from balancekit.samplers.streams.label_reader import LabelReader
+from balancekit.samplers.streams.noise import Noise, noise_at
 from balancekit.samplers.streams.options import StreamOptions
 from balancekit.samplers.streams.report import ClassTally, StreamReport
-from balancekit.samplers.streams.shares import (
-    fill_level,
-    reachable_shares,
-    reads_needed,
-    wanted_shares,
-)
+from balancekit.samplers.streams.shares import reachable_shares, reads_needed, wanted_shares
+from balancekit.samplers.streams.turns import rounded, spread
 
 __all__ = ["StreamPass"]
 
@@ -51,7 +52,9 @@ NEARLY_FULL, LESS = 0.75, 0.8
 MOST_OWED = 8
 """A class is owed the uses of at most this many samples: what it missed before is forgiven."""
 
-NOISE_BLOCK = 4096
+MOST_AT_END, SPARE_AT_END = 1.1, 2
+"""Once the stream has ended a class is given out at most MOST_AT_END times its share, and SPARE
+samples, which rounding takes."""
 
 MOST_UNWANTED = 10_000
 """Samples at the start of a stream after which it is given up, if no class had a share."""
@@ -92,8 +95,7 @@ class StreamPass:
         self.n_given, self.n_read, self.n_held, self.stock = 0, 0, 0, 0
         self._source, self._labels, self._ended = iter(iterable), LabelReader(label_fn), False
         self._key = int(hash_keys(options.seed, epoch, part, start).view(np.int64))
-        self._noise: list[float] = []
-        self._n_noise_blocks, self._n_blocks = 0, 0
+        self._noise, self._n_blocks = Noise(self._key, 0), 0
         self._room_per_class, self._is_one_full = options.buffer_per_class, False
         self._queues: list[ClassQueue] = []
         self._queue_of_label: dict[object, ClassQueue] = {}
@@ -106,6 +108,7 @@ class StreamPass:
         self._frequencies = ClassFrequencies(options.half_life, known)
         self._wanted, self._owed, self._lacked = np.zeros(0), np.zeros(0), np.zeros(0)
         self._reads_per_given, self._reads_due, self._usual_stock = 1.0, 0.0, 0
+        self._is_rationed = False
 
     def __iter__(self) -> Iterator[Any]:
         """The samples, until the stream ends and what is held is given out."""
@@ -137,7 +140,7 @@ class StreamPass:
                 self._check_wanted(MOST_UNWANTED)
                 continue
             self.n_read += 1
-            uses = queue.uses_of_next(self._next_noise())
+            uses = queue.uses_of_next(self._noise())
             if self.stock <= self._usual_stock >> 2:
                 uses = uses or 1  # so that there is always one to give out
             if uses:
@@ -214,7 +217,7 @@ class StreamPass:
             if queue.stock:
                 yield self._give(queue)
                 self._read_due()
-                if not self._goes_on:
+                if not self._goes_on or (self._ended and not self._is_rationed):
                     break
         if self.n_given == n_before and self.stock:  # all that was expected failed to come
             yield self._give(max(self._queues, key=lambda queue: queue.stock))
@@ -228,7 +231,7 @@ class StreamPass:
 
     def _give(self, queue: ClassQueue) -> Any:
         held = queue.n_held
-        sample = queue.take(self._next_noise())
+        sample = queue.take(self._noise())
         self.n_held -= held - queue.n_held
         self.stock -= 1
         self.n_given += 1
@@ -248,19 +251,46 @@ class StreamPass:
         self._wanted = wanted
         self._owed = np.pad(self._owed, (0, len(wanted) - len(self._owed)))
         rates = self._set_rates(wanted, p)
+        if self._ended:
+            return self._plan_end(self._reachable(wanted, p))
         size = max(min(BLOCK, FIRST_BLOCK << self._n_blocks), min(len(wanted), LARGEST_BLOCK))
-        expected = 0.0 if self._ended else size * self._reads_per_given * p * rates
+        expected = size * self._reads_per_given * p * rates
         caps = np.array([queue.stock for queue in self._queues]) + expected
         catch_up = np.minimum(self._owed, size * wanted)
-        level = fill_level(wanted, catch_up, caps, size)
-        if level == np.inf:  # all that there is
-            entitled = shares = caps
-        else:
-            entitled = level * wanted
-            shares = np.clip(entitled + catch_up, 0.0, caps)
-        order = self._spread(self._rounded(shares))
+        shares, level = fill_up(wanted, caps, size, offsets=catch_up)
+        entitled = caps if level == np.inf else level * wanted
+        return entitled, self._order(shares)
+
+    def _order(self, shares: NDArray[np.float64]) -> list[ClassQueue]:
+        """Whose turn is when in the next block, of which each class gets so many, [n_classes]."""
+        n_per_class = rounded(shares, float(noise_at(self._key, 1, self._n_blocks)))
+        turns = np.arange(int(n_per_class.sum()))
+        order = spread(n_per_class, noise_at(self._key, 2, self._n_blocks, turns))
         self._n_blocks += 1
-        return entitled, [self._queues[number] for number in order]
+        return [self._queues[number] for number in order.tolist()]
+
+    def _plan_end(
+        self, reachable: NDArray[np.float64]
+    ) -> tuple[NDArray[np.float64], list[ClassQueue]]:
+        """As `_plan`, of a stream that has ended: what is held in equal parts to the end."""
+        if not self._is_rationed:
+            self._is_rationed = True
+            self._ration(reachable)
+        stock = np.array([queue.stock for queue in self._queues], np.float64)
+        shares = stock * min(1.0, BLOCK / max(1, self.stock))
+        return shares, self._order(shares)
+
+    def _ration(self, reachable: NDArray[np.float64]) -> None:
+        """Let go of what no class can have without far more than its share of what is left."""
+        most = np.array([queue.stock for queue in self._queues], np.float64)
+        n_left, n_before = float(most.sum()), np.inf
+        while n_left < n_before - 0.5:
+            most = np.minimum(most, MOST_AT_END * reachable * n_left + SPARE_AT_END)
+            n_left, n_before = float(most.sum()), n_left
+        for queue, n_uses in zip(self._queues, np.ceil(most).astype(int).tolist(), strict=True):
+            queue.ration(n_uses)
+        self.stock = sum(queue.stock for queue in self._queues)
+        self.n_held = sum(queue.n_held for queue in self._queues)
 
     def _learn_shares(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Shares wanted of the classes, and their shares in the stream: two of [n_classes]."""
@@ -282,12 +312,7 @@ class StreamPass:
     ) -> NDArray[np.float64]:
         """Uses that arriving samples of each class get from now on: float64 [n_classes]."""
         options = self.options
-        reachable = reachable_shares(
-            wanted,
-            p,
-            max_repeats=options.max_repeats,
-            max_read_amplification=options.max_read_amplification,
-        )
+        reachable = self._reachable(wanted, p)
         held = np.array([queue.n_held for queue in self._queues])
         stock = np.array([queue.stock for queue in self._queues])
         reserve = min(RESERVE, max(1, self._room_per_class // 2))
@@ -310,31 +335,25 @@ class StreamPass:
             self._usual_stock = self.stock
         return uses
 
+    def _reachable(
+        self, wanted: NDArray[np.float64], p: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        return reachable_shares(
+            wanted,
+            p,
+            max_repeats=self.options.max_repeats,
+            max_read_amplification=self.options.max_read_amplification,
+        )
+
     def _count_in(self, queue: ClassQueue) -> None:
         """Give the samples held of a new class the uses that its first plan allows."""
         held, stock = queue.n_held, queue.stock
         # While there is more to read, what is here already is kept: another would cost a read.
         least = 0 if self._ended else 1
-        queue.allot_again([self._next_noise() for _ in range(held)], least)
+        queue.allot_again([self._noise() for _ in range(held)], least)
         queue.is_new = False
         self.n_held += queue.n_held - held
         self.stock += queue.stock - stock
-
-    def _rounded(self, shares: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Whole numbers within 1 of the shares, and their sum within 1 of the sum."""
-        start = float(hash_keys(self._key, 1, self._n_blocks) >> np.uint64(11)) * 2.0**-53
-        ends = np.floor(np.cumsum(shares) + start).astype(np.int64)
-        return np.diff(ends, prepend=0)
-
-    def _spread(self, n_per_class: NDArray[np.int64]) -> list[int]:
-        """Class ids, as many of each as told and spread evenly: the k-th of n in [k, k + 1) / n."""
-        class_ids = np.repeat(np.arange(len(n_per_class)), n_per_class)
-        turns = np.arange(len(class_ids))
-        words = hash_keys(self._key, 2, self._n_blocks, turns) >> np.uint64(11)
-        first = np.cumsum(n_per_class) - n_per_class
-        times = (turns - first[class_ids] + words * 2.0**-53) / n_per_class[class_ids]
-        order: list[int] = class_ids[np.argsort(times, kind="stable")].tolist()
-        return order
 
     # --- what was done ----------------------------------------------------------------------
 
@@ -363,11 +382,3 @@ class StreamPass:
             n_failed=labels.n_failed,
             first_failure=labels.first_failure,
         )
-
-    def _next_noise(self) -> float:
-        if not self._noise:
-            places = np.arange(NOISE_BLOCK)
-            words = hash_keys(self._key, 0, self._n_noise_blocks, places) >> np.uint64(11)
-            self._noise = (words * 2.0**-53).tolist()
-            self._n_noise_blocks += 1
-        return self._noise.pop()
