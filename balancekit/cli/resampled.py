@@ -84,7 +84,8 @@ def _drawn(labels: Labels, indices: NDArray[np.int64]) -> list[int]:
     labelled = labels.class_ids >= 0
     of_classes = labels.class_ids[labelled]
     drawn = np.bincount(of_classes, weights=uses[labelled], minlength=labels.n_classes)
-    return drawn.astype(np.int64).tolist()  # type: ignore[no-any-return]
+    per_class: list[int] = drawn.astype(np.int64).tolist()
+    return per_class
 
 
 def strategy_text(strategy: Strategy) -> str:

@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
+from typing import TypeGuard
 
 import msgspec
 import numpy as np
@@ -87,14 +88,14 @@ def got_choice(value: object, choices: Iterable[type[Tagged]]) -> str:
 
 def is_seed(value: object) -> bool:
     """Whether a value is one that all draws can be made from: an integer in [0, 2**63)."""
-    return is_whole(value) and 0 <= value < 2**63  # type: ignore[operator]
+    return is_whole(value) and 0 <= value < 2**63
 
 
-def is_number(value: object) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Whether a value, of numpy or not, is a real number; True and False are none."""
     return is_whole(value) or isinstance(value, float | np.floating)
 
 
-def is_whole(value: object) -> bool:
+def is_whole(value: object) -> TypeGuard[int]:
     """Whether a value, of numpy or not, is of an integer type."""
     return isinstance(value, int | np.integer) and not isinstance(value, bool)

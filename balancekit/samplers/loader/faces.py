@@ -1,9 +1,8 @@
 """Faces: what a DataLoader sees of the passes over an order."""
 
-import numbers
 import operator
 from collections.abc import Iterator
-from typing import Any, Literal, TypeGuard
+from typing import Any, Literal
 
 import torch.distributed
 from torch.utils.data import Sampler
@@ -11,6 +10,7 @@ from torch.utils.data.distributed import DistributedSampler
 
 from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
+from balancekit.plan.tagged import is_whole
 from balancekit.samplers.audit.audit import Audit
 from balancekit.samplers.audit.counting import audit_order
 from balancekit.samplers.orders.passes import Passes, State
@@ -174,7 +174,7 @@ class EpochBatchSampler(Sampler[list[Any]]):
             self.passes.set_epoch(epoch)
             return
         n_batches = len(self)
-        if not (_is_integer(first_batch) and 0 <= first_batch <= n_batches):
+        if not (is_whole(first_batch) and 0 <= first_batch <= n_batches):
             raise OptionError(
                 f"first_batch: expected an integer in [0, {n_batches}], got {first_batch!r}"
             )
@@ -268,21 +268,21 @@ def check_options(
     problems = [
         f"{name}: expected an integer ≥ 1, got {count!r}"
         for name, count in (counts | given).items()
-        if not (_is_integer(count) and count >= 1)
+        if not (is_whole(count) and count >= 1)
     ]
-    if not (_is_integer(seed) and 0 <= seed < 2**63):
+    if not (is_whole(seed) and 0 <= seed < 2**63):
         problems.append(f"seed: expected an integer from 0 to 2**63 - 1, got {seed!r}")
     if not _is_one_of(yields, "indices", "keys"):
         problems.append(f"yields: expected 'indices' or 'keys', got {yields!r}")
-    if not _is_one_of(world_size, "auto") and not (_is_integer(world_size) and world_size >= 1):
+    if not _is_one_of(world_size, "auto") and not (is_whole(world_size) and world_size >= 1):
         problems.append(f"world_size: expected an integer ≥ 1 or 'auto', got {world_size!r}")
-    elif _is_integer(rank) and world_size == "auto":
+    elif is_whole(rank) and world_size == "auto":
         problems.append(
             f"world_size: expected how many ranks there are beside rank={rank}, got 'auto'"
         )
-    elif not (_is_integer(rank) or _is_one_of(rank, "auto", "all")):
+    elif not (is_whole(rank) or _is_one_of(rank, "auto", "all")):
         problems.append(f"rank: expected an integer, 'auto' or 'all', got {rank!r}")
-    elif _is_integer(rank) and _is_integer(world_size) and not 0 <= rank < world_size:
+    elif is_whole(rank) and is_whole(world_size) and not 0 <= rank < world_size:
         problems.append(f"rank: expected an integer in [0, {world_size}), got {rank}")
     elif rank == "auto" and world_size not in ("auto", 1):
         problems.append(
@@ -295,7 +295,3 @@ def check_options(
 
 def _is_one_of(value: object, *names: str) -> bool:
     return isinstance(value, str) and value in names
-
-
-def _is_integer(value: object) -> TypeGuard[int]:
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)

@@ -114,7 +114,7 @@ class BalancedStream(IterableDataset[Any]):
         self._report_folder = None if report_folder is None else Path(report_folder)
         # Shared, so that workers that outlive an epoch follow set_epoch.
         self._epoch = torch.zeros((), dtype=torch.int64)
-        self._epoch.share_memory_()  # type: ignore[no-untyped-call]
+        self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # by torch
         self._loaded: dict[str, Any] = {}
         self._running: PartOfStream | None = None
 

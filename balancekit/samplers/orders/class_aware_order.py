@@ -80,10 +80,10 @@ class ClassAwareOrder(Order):
             keys = hash_keys(self.seed, _ROW, epoch, batches, turns).reshape(-1, width)
             row = np.argsort(keys, axis=1, kind="stable")  # the draws of a class side by side
             dealt = row[:, cards[rank::world_size]] + np.arange(end - first)[:, None] * width
-            described = class_ids, numbers = self._class_ids[turns[dealt]], numbers[dealt]
+            class_ids, numbers = self._class_ids[turns[dealt]], numbers[dealt]
             positions = self._samples.items(class_ids.ravel(), numbers.ravel())
             indices = self.index.take(class_ids, positions.reshape(class_ids.shape))
-            yield Draws(indices, None, lambda d=described: d)  # type: ignore[misc]
+            yield Draws.known(indices, class_ids, numbers)
 
     def repeats(self, epoch: int, draws: Draws) -> NDArray[np.int64]:
         """Which draw of its epoch each is, counted by class: int64.

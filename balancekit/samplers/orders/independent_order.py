@@ -64,7 +64,7 @@ class IndependentOrder(Order):
             units = unit_of(hash_keys(self.seed, epoch, _SAMPLE, places))
             positions = (units * counts[class_ids]).astype(np.int64)
             indices = self.index.take(class_ids, positions)
-            yield Draws(indices, None, lambda c=class_ids, p=places: (c, p))  # type: ignore[misc]
+            yield Draws.known(indices, class_ids, places)
 
     def repeats(self, epoch: int, draws: Draws) -> NDArray[np.int64]:
         """The place of each draw in its epoch, which no other has: int64."""

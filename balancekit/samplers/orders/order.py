@@ -30,6 +30,16 @@ class Draws:
     filled: NDArray[np.bool_] | None
     describe: Callable[[], tuple[NDArray[np.integer], NDArray[np.int64]]] = field(repr=False)
 
+    @classmethod
+    def known(
+        cls,
+        indices: NDArray[np.integer],
+        class_ids: NDArray[np.integer],
+        numbers: NDArray[np.int64],
+    ) -> "Draws":
+        """Draws at every place, whose classes and numbers are known already."""
+        return cls(indices, None, lambda: (class_ids, numbers))
+
     @cached_property
     def _described(self) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
         return self.describe()

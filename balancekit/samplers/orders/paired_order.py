@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,10 +44,7 @@ class PairedOrder(Order):
             yield Draws(
                 np.concatenate([first.indices, second.indices], axis=1),
                 None,
-                lambda f=first, s=second: (  # type: ignore[misc]
-                    np.concatenate([f.class_ids, s.class_ids], axis=1),
-                    np.concatenate([f.numbers, s.numbers], axis=1),
-                ),
+                partial(_described, first, second),
             )
 
     def repeats(self, epoch: int, draws: Draws) -> NDArray[np.int64]:
@@ -55,6 +53,14 @@ class PairedOrder(Order):
         first = self.first.repeats(epoch, _columns(draws, slice(None, size)))
         second = self.second.repeats(epoch, _columns(draws, slice(size, None)))
         return np.concatenate([2 * first, 2 * second + 1], axis=1)
+
+
+def _described(first: Draws, second: Draws) -> tuple[NDArray[np.integer], NDArray[np.int64]]:
+    """Class ids and numbers of two halves, side by side."""
+    return (
+        np.concatenate([first.class_ids, second.class_ids], axis=1),
+        np.concatenate([first.numbers, second.numbers], axis=1),
+    )
 
 
 def _columns(draws: Draws, chosen: slice) -> Draws:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import OptionError
+from balancekit.plan.tagged import is_whole
 from balancekit.samplers.class_index import ClassIndex
 from balancekit.samplers.orders.lengths import EpochLength
 from balancekit.samplers.orders.order import Order
@@ -334,5 +335,4 @@ def _are_lengths(lengths: object) -> bool:
 
 def _is_count(value: object) -> bool:
     """Whether it is an integer from 0 on, in 64 bits."""
-    is_integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return is_integer and 0 <= value < 2**63  # type: ignore[operator]  # is an integer
+    return is_whole(value) and 0 <= value < 2**63

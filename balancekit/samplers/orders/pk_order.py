@@ -86,7 +86,7 @@ class PKOrder(Order):
                 values.reshape(*batches.shape, p * k).transpose(0, 2, 1).reshape(end - first, -1)
                 for values in (self.index.take(class_ids, positions), class_ids, numbers)
             ]
-            yield Draws(grids[0], None, lambda g=grids: (g[1], g[2]))  # type: ignore[misc]
+            yield Draws.known(*grids)
 
     def repeats(self, epoch: int, draws: Draws) -> NDArray[np.int64]:
         """In which cycle of the epoch each draw's class is, which draws each sample once: int64."""

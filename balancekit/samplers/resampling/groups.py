@@ -133,7 +133,8 @@ def _heaviest_first(members: _Members, ids: NDArray[np.int64], seed: int) -> lis
     counts = members.counts
     shares = [max(size / counts[c] for c, size in part) for part in members.parts]
     levels = np.floor(-np.log2(shares))  # within a factor of two
-    return np.lexsort((hash_keys(seed, GROUPS, ids), levels)).tolist()  # type: ignore[no-any-return]
+    order: list[int] = np.lexsort((hash_keys(seed, GROUPS, ids), levels)).tolist()
+    return order
 
 
 def _greedy(members: _Members, order: list[int], share: float) -> list[bool]:

@@ -259,11 +259,11 @@ Strategy = SingleLabelStrategy | MLROS | MLRUS
 
 
 def _is_finite(value: object) -> bool:
-    return is_number(value) and math.isfinite(value)  # type: ignore[arg-type]
+    return is_number(value) and math.isfinite(value)
 
 
 def _is_count(value: object) -> bool:
-    return is_whole(value) and value >= 1  # type: ignore[operator]
+    return is_whole(value) and value >= 1
 
 
 def _refuse(choice: Tagged, **wanted: str) -> None:

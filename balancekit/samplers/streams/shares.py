@@ -6,12 +6,14 @@ A · m = q_c / p_c: what the shares demand is paid in reads or in repeats.
 """
 
 from collections.abc import Sequence
+from typing import get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
 from balancekit.plan import Capped, Fixed, Schedule, Targets, target_shares
+from balancekit.plan.tagged import got_choice
 from balancekit.plan.water_filling import fill_up
 
 __all__ = [
@@ -100,7 +102,9 @@ def refuse_targets(targets: object) -> str | None:
             return refuse_targets(start) or refuse_targets(end)
     if isinstance(targets, Targets):
         return None
-    return f"targets: expected targets of balancekit.plan, such as Uniform(), got {targets!r}"
+    return "targets: expected targets of balancekit.plan, such as Uniform(), got " + got_choice(
+        targets, get_args(Targets)
+    )
 
 
 def named_classes(targets: Targets) -> frozenset[str] | None:
