@@ -1,4 +1,4 @@
-"""What callers hand to a loss → what its formula needs.
+"""Whether what callers hand to a loss fits its formula.
 
 Checks read shapes and dtypes only: a look at values would make the device wait.
 """
@@ -9,21 +9,74 @@ from torch import Tensor
 from balancekit.errors import OptionError
 
 __all__ = [
+    "check_class_values",
     "check_finite",
     "check_range",
-    "class_values",
+    "check_sigmoid",
+    "check_softmax",
+    "full_precision",
     "label_values",
     "sigmoid_arguments",
     "softmax_arguments",
 ]
 
-_HALF = (torch.float16, torch.bfloat16)
+
+def check_softmax(logits: Tensor, targets: Tensor) -> bool:
+    """Refuse what no loss over classes can take; whether the targets are soft.
+
+    Args:
+        logits: float [N, C] or [N, C, d1, …].
+        targets: int [N, d1, …], or float of the shape of `logits`.
+
+    Raises:
+        OptionError: shapes or dtypes do not belong together.
+    """
+    _check_logits(logits)
+    if logits.ndim < 2 or logits.shape[1] < 2:
+        raise OptionError(
+            "logits: expected [N, C] or [N, C, d1, …] with C of at least 2, "
+            f"got {list(logits.shape)}. For one logit a label take a sigmoid loss."
+        )
+    if targets.is_floating_point() and targets.shape == logits.shape:
+        return True
+    hard_shape = (logits.shape[0], *logits.shape[2:])
+    if (
+        targets.is_floating_point()
+        or "int" not in str(targets.dtype)
+        or targets.shape != hard_shape
+    ):
+        raise OptionError(
+            f"targets: expected class indices, int64 {list(hard_shape)}, or shares of the "
+            f"classes, float {list(logits.shape)}, for logits {list(logits.shape)}; got "
+            f"{_describe(targets)}. Use .long() for indices, .float() for one-hot rows, "
+            ".squeeze(1) for a spare axis."
+        )
+    return False
+
+
+def check_sigmoid(logits: Tensor, targets: Tensor) -> None:
+    """Refuse what no loss of labels on their own can take.
+
+    Args:
+        logits: float of any shape.
+        targets: 0, 1 or shares between, of the shape of `logits`.
+
+    Raises:
+        OptionError: shapes or dtypes do not belong together.
+    """
+    _check_logits(logits)
+    if targets.shape != logits.shape:
+        raise OptionError(
+            f"targets: expected one a logit, {list(logits.shape)}, got {_describe(targets)}. "
+            "Use .unsqueeze(1) or .squeeze(1) where only an axis of 1 is in the way, "
+            "one-hot rows where they are class indices."
+        )
 
 
 def softmax_arguments(
     logits: Tensor, targets: Tensor, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits, targets and which targets count, ready for a loss over classes.
+    """Logits, targets and which targets count, for a plain formula over classes.
 
     Args:
         logits: float [N, C] or [N, C, d1, …].
@@ -38,36 +91,22 @@ def softmax_arguments(
     Raises:
         OptionError: shapes or dtypes do not belong together.
     """
-    _check_logits(logits)
-    if logits.ndim < 2 or logits.shape[1] < 2:
-        raise OptionError(
-            "logits: expected [N, C] or [N, C, d1, …] with C of at least 2, "
-            f"got {list(logits.shape)}. For one logit a label take a sigmoid loss."
-        )
-    hard_shape = (logits.shape[0], *logits.shape[2:])
-    if targets.is_floating_point() and targets.shape == logits.shape:
-        full = _full_precision(logits)
-        valid = torch.ones(hard_shape, dtype=torch.bool, device=logits.device)
+    if check_softmax(logits, targets):
+        full = full_precision(logits)
+        valid = torch.ones_like(targets.select(1, 0), dtype=torch.bool)
         return full, targets.to(full.dtype), valid
-    if targets.dtype == torch.bool or targets.is_floating_point() or targets.shape != hard_shape:
-        raise OptionError(
-            f"targets: expected class indices, int64 {list(hard_shape)}, or shares of the "
-            f"classes, float {list(logits.shape)}, for logits {list(logits.shape)}; got "
-            f"{_describe(targets)}. Use .long() for indices, .float() for one-hot rows, "
-            ".squeeze(1) for a spare axis."
-        )
     # long first: torch compares uint8 with -100 as if it were 156.
     indices = targets.long()
     valid = indices != ignore_index
     # Before any formula: 0 times the gradient at an infinite logit would be NaN.
     finite = torch.where(valid.unsqueeze(1), logits, 0.0)
-    return _full_precision(finite), torch.where(valid, indices, 0), valid
+    return full_precision(finite), torch.where(valid, indices, 0), valid
 
 
 def sigmoid_arguments(
     logits: Tensor, targets: Tensor, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits, targets and which targets count, ready for a loss of each label on its own.
+    """Logits, targets and which targets count, for a plain formula of labels on their own.
 
     Args:
         logits: float of any shape.
@@ -82,58 +121,59 @@ def sigmoid_arguments(
     Raises:
         OptionError: shapes or dtypes do not belong together.
     """
-    _check_logits(logits)
-    if targets.shape != logits.shape:
-        raise OptionError(
-            f"targets: expected one a logit, {list(logits.shape)}, got {_describe(targets)}. "
-            "Use .unsqueeze(1) or .squeeze(1) where only an axis of 1 is in the way, "
-            "one-hot rows where they are class indices."
-        )
-    full = _full_precision(logits)
+    check_sigmoid(logits, targets)
+    full = full_precision(logits)
     shares = targets.to(full.dtype)
     valid = shares != ignore_index
     return torch.where(valid, full, 0.0), torch.where(valid, shares, 0.0), valid
 
 
-def class_values(where: str, values: Tensor, logits: Tensor) -> Tensor:
-    """One value a class in the precision of the logits, to broadcast with them: [C, 1, …].
+def full_precision(logits: Tensor) -> Tensor:
+    """Logits in float32, where they are of 16 bits: a sum over a batch would overflow."""
+    return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def check_class_values(where: str, values: Tensor | None, logits: Tensor) -> None:
+    """Refuse what is not one value a class.
 
     Args:
         where: name of the argument, for messages.
-        values: [C].
+        values: [C], or None.
         logits: float [N, C, d1, …].
 
     Raises:
         OptionError: not one value a class.
     """
     n_classes = logits.shape[1]
-    if values.shape != (n_classes,):
+    if values is not None and values.shape != (n_classes,):
         raise OptionError(
             f"{where}: expected one value a class, [{n_classes}] for logits "
             f"{list(logits.shape)}, got {list(values.shape)}. Classes lie on axis 1."
         )
-    return values.to(logits.dtype).reshape(-1, *[1] * (logits.ndim - 2))
 
 
-def label_values(where: str, values: Tensor, logits: Tensor) -> Tensor:
-    """One value a label in the precision of the logits, to broadcast with them.
+def label_values(where: str, values: Tensor | None, logits: Tensor) -> Tensor | None:
+    """One value for all labels, [], or one a label, [L], or None.
 
     Args:
         where: name of the argument, for messages.
-        values: [L], labels on axis 1 of the logits; [1] or [] for all labels alike.
+        values: [] or [1] for all labels alike, [L] with labels on axis 1 of the logits, or None.
         logits: float of any shape.
 
     Raises:
         OptionError: neither one value nor one a label.
     """
+    if values is None:
+        return None
     if values.ndim < 2 and values.numel() == 1:
-        return values.to(logits.dtype).reshape([])
+        return values.reshape([])
     if logits.ndim < 2:
         raise OptionError(
             f"{where}: expected one value for logits {list(logits.shape)}, got "
             f"{list(values.shape)}. Logits of several labels have the shape [N, L]."
         )
-    return class_values(where, values, logits)
+    check_class_values(where, values, logits)
+    return values
 
 
 def check_range(
@@ -165,10 +205,6 @@ def _check_logits(logits: Tensor) -> None:
             f"logits: expected a float tensor, got {_describe(logits)}. "
             "Pass what the model gives before softmax or sigmoid; check the order of arguments."
         )
-
-
-def _full_precision(logits: Tensor) -> Tensor:
-    return logits.float() if logits.dtype in _HALF else logits
 
 
 def _describe(tensor: Tensor) -> str:

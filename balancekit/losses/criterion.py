@@ -1,6 +1,7 @@
 """What all losses share as modules: options, and weights as buffers."""
 
-from typing import TypedDict
+from collections.abc import Callable
+from typing import Any, ClassVar, Self, TypedDict
 
 import numpy as np
 import torch
@@ -9,10 +10,15 @@ from torch import Tensor, nn
 
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import check_range
+from balancekit.losses.ranks import Sync
 from balancekit.losses.reduction import Normalizer, Reduction, check_reduction
+from balancekit.stats import Stats
 
 __all__ = [
+    "CallOptions",
+    "ClassCriterion",
     "Criterion",
+    "LabelCriterion",
     "Options",
     "as_array",
     "as_class_values",
@@ -22,13 +28,23 @@ __all__ = [
 ]
 
 
-class Options(TypedDict):
-    """What every loss function takes by keyword."""
+class Options(TypedDict, total=False):
+    """What every module takes by keyword, besides its own options; see `Criterion`."""
+
+    reduction: Reduction
+    ignore_index: int
+    normalizer: Normalizer
+    sync: Sync
+
+
+class CallOptions(TypedDict):
+    """What every function takes by keyword, besides its own options."""
 
     reduction: Reduction
     ignore_index: int
     sample_weight: Tensor | None
-    normalizer: Normalizer
+    normalizer: Normalizer | Tensor
+    sync: Sync
 
 
 class Criterion(nn.Module):
@@ -37,18 +53,34 @@ class Criterion(nn.Module):
     Args:
         reduction: "mean", "sum" or "none".
         ignore_index: target that does not count.
-        normalizer: "mean" divides by the "count" of targets or the sum of their "weight".
+        normalizer: "mean" divides by the "count" of targets, the sum of their "weight", or
+            the number of "positives"; a call can give a number of its own.
+        sync: processes over which what "mean" divides by is summed: "none" but this one,
+            "auto" for all, or a process group.
 
     Raises:
-        OptionError: no such reduction or normalizer.
+        OptionError: no such reduction, normalizer or processes.
     """
 
-    def __init__(self, reduction: Reduction, ignore_index: int, normalizer: Normalizer) -> None:
+    def __init__(
+        self,
+        *,
+        reduction: Reduction = "mean",
+        ignore_index: int = -100,
+        normalizer: Normalizer = "count",
+        sync: Sync = "none",
+    ) -> None:
         super().__init__()
-        check_reduction(reduction, normalizer)
+        if isinstance(normalizer, Tensor):
+            raise OptionError(
+                "normalizer: expected a name when a module is made, got a tensor. Give the "
+                "tensor when it is called: criterion(logits, targets, normalizer=…)."
+            )
+        check_reduction(reduction, normalizer, sync)
         self.reduction: Reduction = reduction
         self.ignore_index = ignore_index
         self.normalizer: Normalizer = normalizer
+        self.sync: Sync = sync
 
     def extra_repr(self) -> str:
         """The options, as `repr` shows them."""
@@ -56,14 +88,47 @@ class Criterion(nn.Module):
         options.pop("training")
         return ", ".join(f"{name}={value!r}" for name, value in options.items())
 
-    def options(self, sample_weight: Tensor | None) -> Options:
-        """What the functions of `functional` take besides their own arguments."""
+    def options(self, sample_weight: Tensor | None, normalizer: Tensor | None) -> CallOptions:
+        """What the functions take besides their own arguments."""
         return {
             "reduction": self.reduction,
             "ignore_index": self.ignore_index,
             "sample_weight": sample_weight,
-            "normalizer": self.normalizer,
+            "normalizer": self.normalizer if normalizer is None else normalizer,
+            "sync": self.sync,
         }
+
+
+class ClassCriterion(Criterion):
+    """A loss whose `from_counts` takes the counts of the classes."""
+
+    from_counts: ClassVar[Callable[..., Any]]
+
+    @classmethod
+    def from_stats(cls, stats: Stats, **options: Any) -> Self:
+        """The loss for the data that `stats` describes.
+
+        Args:
+            stats: what `balancekit.analyze` gave.
+            **options: those of `from_counts`.
+        """
+        return cls.from_counts(stats.class_counts, **options)  # type: ignore[no-any-return]
+
+
+class LabelCriterion(Criterion):
+    """A loss whose `from_counts` takes the positives of the labels and the samples in all."""
+
+    from_counts: ClassVar[Callable[..., Any]]
+
+    @classmethod
+    def from_stats(cls, stats: Stats, **options: Any) -> Self:
+        """The loss for the data that `stats` describes.
+
+        Args:
+            stats: what `balancekit.analyze` gave.
+            **options: those of `from_counts`.
+        """
+        return cls.from_counts(stats.class_counts, stats.n_samples, **options)  # type: ignore[no-any-return]
 
 
 def checked_gamma(gamma: float) -> float:

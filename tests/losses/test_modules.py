@@ -12,6 +12,7 @@ import torch.nn.functional as F
 import balancekit.losses
 from balancekit.errors import OptionError
 from balancekit.losses import (
+    BalancedSoftmaxLoss,
     ClassBalancedLoss,
     FocalLoss,
     LogitAdjustedLoss,
@@ -38,6 +39,7 @@ MODULES: dict[str, Criterion] = {
     "class-balanced-focal": ClassBalancedLoss.from_counts(COUNTS, base="focal"),
     "class-balanced-sigmoid": ClassBalancedLoss.from_counts(COUNTS, base="sigmoid"),
     "adjusted": LogitAdjustedLoss.from_counts(COUNTS, tau=0.7),
+    "balanced-softmax": BalancedSoftmaxLoss.from_counts(COUNTS),
     "sigmoid-focal": SigmoidFocalLoss(),
     "sigmoid-focal-per-label": SigmoidFocalLoss.from_counts(COUNTS, n_samples=1000),
     "bce": WeightedBCELoss.from_counts(COUNTS, n_samples=1000, cap=20.0),
@@ -298,7 +300,10 @@ MISTAKES = {
         r"tau: .*got inf",
     ),
     "reduction": (lambda: FocalLoss(reduction="avg"), r"reduction: .*'none', got 'avg'"),
-    "normalizer": (lambda: FocalLoss(normalizer="sum"), r"normalizer: .*'weight', got 'sum'"),
+    "normalizer": (
+        lambda: FocalLoss(normalizer="sum"),
+        r"normalizer: .*'weight', 'positives' or a tensor, got 'sum'",
+    ),
     "beta": (lambda: ClassBalancedLoss.from_counts([1, 2], beta=1.0), r"beta: .*got 1"),
     "counts": (lambda: LogitAdjustedLoss.from_counts([0, 0]), r"class_counts: .*one above 0"),
     "n-samples": (lambda: WeightedBCELoss.from_counts([5], 3), r"n_samples: .*got 3"),

@@ -16,7 +16,7 @@ from balancekit.losses import (
     sigmoid_focal_loss,
     weighted_bce_with_logits,
 )
-from balancekit.losses.functional import one_vs_rest_focal_loss
+from balancekit.losses import one_vs_rest_focal_loss
 
 GAMMAS = [0.25, 0.5, 1.0, 2.0, 5.0]
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]

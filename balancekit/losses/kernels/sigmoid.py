@@ -1,0 +1,119 @@
+"""Losses of labels with a sigmoid each, under an `Asymmetric` modulation.
+
+L = t·P·L₁(p) + (1 - t)·N·L₀(p), p = sigmoid(z)
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from balancekit.losses.kernels.choice import way_for
+from balancekit.losses.kernels.modulations import Asymmetric
+
+__all__ = ["reference_sigmoid_losses", "sigmoid_losses", "sigmoid_row_losses"]
+
+
+def sigmoid_losses(
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int,
+    modulation: Asymmetric,
+    positive_weight: Tensor | None = None,
+    negative_weight: Tensor | None = None,
+) -> Tensor:
+    """Losses of the labels, 0 where ignored: float of the shape of `logits`.
+
+    Args:
+        logits: float [N, L, …] or any shape.
+        targets: t, 0, 1 or between, any dtype, of the shape of `logits`.
+        ignore_index: target that does not count, whatever its logit is.
+        modulation: powers of the two labels.
+        positive_weight: P, float [] or [L], labels on axis 1.
+        negative_weight: N, likewise.
+    """
+    arguments = (logits, targets, ignore_index, modulation, positive_weight, negative_weight)
+    match way_for(logits, targets, positive_weight, negative_weight):
+        case "cpu":
+            from balancekit.losses.kernels.sigmoid_cpu import sigmoid_losses_cpu
+
+            return sigmoid_losses_cpu(*arguments)
+        case "triton":
+            from balancekit.losses.kernels.sigmoid_triton import sigmoid_losses_triton
+
+            return sigmoid_losses_triton(*arguments)
+        case _:
+            return reference_sigmoid_losses(*arguments)
+
+
+def sigmoid_row_losses(
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int,
+    modulation: Asymmetric,
+    positive_weight: Tensor | None = None,
+    negative_weight: Tensor | None = None,
+) -> Tensor:
+    """The losses of `sigmoid_losses` summed over axis 1: float [N, …].
+
+    No tensor of the size of the logits is made for them.
+    """
+    arguments = (logits, targets, ignore_index, modulation, positive_weight, negative_weight)
+    match way_for(logits, targets, positive_weight, negative_weight):
+        case "cpu":
+            from balancekit.losses.kernels.sigmoid_cpu import sigmoid_row_losses_cpu
+
+            return sigmoid_row_losses_cpu(*arguments)
+        case "triton":
+            from balancekit.losses.kernels.sigmoid_triton import sigmoid_row_losses_triton
+
+            return sigmoid_row_losses_triton(*arguments)
+        case _:
+            return reference_sigmoid_losses(*arguments).sum(1)
+
+
+def reference_sigmoid_losses(
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int,
+    modulation: Asymmetric,
+    positive_weight: Tensor | None = None,
+    negative_weight: Tensor | None = None,
+) -> Tensor:
+    """The plain formula of `sigmoid_losses`, differentiable as often as wished."""
+    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    valid = targets != ignore_index
+    # Before any formula: 0 times the gradient at an infinite logit would be NaN.
+    logits = torch.where(valid, logits, 0.0)
+    shares = torch.where(valid, targets, 0).to(logits.dtype)
+    log_p, log_q = F.logsigmoid(logits), F.logsigmoid(-logits)
+    positive = _focal(log_p, log_q, modulation.gamma_positive) * shares
+    if modulation.margin:
+        negative = _shifted_focal(log_p, log_q, modulation) * (1 - shares)
+    else:
+        negative = _focal(log_q, log_p, modulation.gamma_negative) * (1 - shares)
+    if positive_weight is not None:
+        positive = positive * _along_labels(positive_weight, logits)
+    if negative_weight is not None:
+        negative = negative * _along_labels(negative_weight, logits)
+    return torch.where(valid, positive + negative, 0.0)
+
+
+def _focal(log_p: Tensor, log_not_p: Tensor, gamma: float) -> Tensor:
+    # exp(γ·log(1 - p)), not a power: below γ = 1 a power has no finite gradient at p = 1.
+    return -log_p if gamma == 0 else (gamma * log_not_p).exp() * -log_p
+
+
+def _shifted_focal(log_p: Tensor, log_q: Tensor, modulation: Asymmetric) -> Tensor:
+    """s^γ⁻·(-log(1 - s)) with s = max(p - m, 0)."""
+    above = log_p.exp() > modulation.margin
+    # Where s = 0 neither the power nor its gradient is taken: at γ < 1 it has none.
+    shifted = torch.where(above, log_p.exp() - modulation.margin, 0.5)
+    log_rest = -torch.where(above, log_q.exp() + modulation.margin, 1.0).log()
+    if modulation.gamma_negative == 0:
+        return log_rest
+    return torch.where(above, shifted**modulation.gamma_negative, 0.0) * log_rest
+
+
+def _along_labels(weights: Tensor, logits: Tensor) -> Tensor:
+    weights = weights.to(logits.dtype)
+    return weights if weights.ndim == 0 else weights.reshape(-1, *[1] * (logits.ndim - 2))

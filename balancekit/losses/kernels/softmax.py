@@ -1,0 +1,140 @@
+"""Losses of single labels over a softmax, one of each modulation and shift of the logits.
+
+u_c = scale_c·z_c + bias_c - margin_c·[c = y]
+L = w_y·modulation(p_y), p = softmax(u)
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from balancekit.losses.kernels.choice import way_for
+from balancekit.losses.kernels.modulations import Modulation
+from balancekit.losses.margins import class_margins, target_margins
+
+__all__ = [
+    "SoftmaxLosses",
+    "SoftmaxShift",
+    "reference_softmax_losses",
+    "shift_logits",
+    "soft_target_losses",
+    "softmax_losses",
+]
+
+
+@dataclass(frozen=True, eq=False)
+class SoftmaxShift:
+    """What happens to logits before their softmax: float [C] each, or None for nothing."""
+
+    scale: Tensor | None = None
+    bias: Tensor | None = None
+    margin: Tensor | None = None
+
+
+class SoftmaxLosses(NamedTuple):
+    """Losses of targets, and the probability that each is missed: float [N, d1, …].
+
+    Both 0 where ignored; `missed` = 1 - p_y has no gradient.
+    """
+
+    losses: Tensor
+    missed: Tensor
+
+
+def softmax_losses(
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int,
+    modulation: Modulation,
+    class_weights: Tensor | None,
+    shift: SoftmaxShift,
+) -> SoftmaxLosses:
+    """Losses of hard targets.
+
+    Args:
+        logits: float [N, C] or [N, C, d1, …].
+        targets: int64 [N, d1, …].
+        ignore_index: target that does not count, whatever its logits are.
+        modulation: how a target is weighed by its probability.
+        class_weights: float [C].
+        shift: of the logits.
+    """
+    constants = (class_weights, shift.scale, shift.bias, shift.margin)
+    arguments = (logits, targets, ignore_index, modulation, *constants)
+    match way_for(logits, *constants):
+        case "cpu":
+            from balancekit.losses.kernels.softmax_cpu import softmax_losses_cpu
+
+            return SoftmaxLosses(*softmax_losses_cpu(*arguments))
+        case "triton":
+            from balancekit.losses.kernels.softmax_triton import softmax_losses_triton
+
+            return SoftmaxLosses(*softmax_losses_triton(*arguments))
+        case _:
+            return SoftmaxLosses(*reference_softmax_losses(*arguments))
+
+
+def reference_softmax_losses(
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int,
+    modulation: Modulation,
+    class_weights: Tensor | None = None,
+    scale: Tensor | None = None,
+    bias: Tensor | None = None,
+    margin: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """The plain formula of `softmax_losses`, differentiable as often as wished."""
+    valid = targets != ignore_index
+    index = torch.where(valid, targets, 0)
+    # Before any formula: 0 times the gradient at an infinite logit would be NaN.
+    shifted = shift_logits(torch.where(valid.unsqueeze(1), logits, 0.0), scale, bias)
+    margins = target_margins(shifted, index)  # [N, …]
+    if margin is not None:
+        margins = margins + margin.to(margins.dtype)[index]
+    log_p, log_q = F.logsigmoid(-margins), F.logsigmoid(margins)
+    losses = modulation.losses(log_p, log_q)
+    if class_weights is not None:
+        losses = losses * class_weights.to(losses.dtype)[index]
+    return torch.where(valid, losses, 0.0), torch.where(valid, log_q.detach().exp(), 0.0)
+
+
+def soft_target_losses(
+    logits: Tensor,
+    shares: Tensor,
+    modulation: Modulation,
+    class_weights: Tensor | None,
+    shift: SoftmaxShift,
+) -> Tensor:
+    """Losses Σ_c t_c·L_c of soft targets, L_c that of the hard target c: [N, d1, …].
+
+    Args:
+        logits: float [N, C] or [N, C, d1, …].
+        shares: float of the shape of `logits`, t.
+        modulation: how a target is weighed by its probability.
+        class_weights: float [C].
+        shift: of the logits.
+    """
+    margins = class_margins(shift_logits(logits, shift.scale, shift.bias))  # [N, C, …]
+    if shift.margin is not None:
+        margins = margins + _along_classes(shift.margin, margins)
+    losses = modulation.losses(F.logsigmoid(-margins), F.logsigmoid(margins))
+    if class_weights is not None:
+        losses = losses * _along_classes(class_weights, losses)
+    # A class that is ruled out has an infinite loss and should have no share: 0, not NaN.
+    return torch.where(shares == 0, 0.0, losses * shares).sum(1)
+
+
+def shift_logits(logits: Tensor, scale: Tensor | None, bias: Tensor | None) -> Tensor:
+    """U = scale·z + bias in float32 or float64: [N, C, d1, …]."""
+    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+    if scale is not None:
+        logits = logits * _along_classes(scale, logits)
+    return logits if bias is None else logits + _along_classes(bias, logits)
+
+
+def _along_classes(values: Tensor, logits: Tensor) -> Tensor:
+    return values.to(logits.dtype).reshape(-1, *[1] * (logits.ndim - 2))

@@ -1,0 +1,145 @@
+"""Losses over a softmax on the CPU: one autograd node, in pieces that stay in its cache.
+
+The forward writes ∂L/∂z up to a factor for each target, (p - onehot)·scale; the backward
+multiplies it out. Two tensors of the size of the logits, as F.cross_entropy has.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from balancekit.errors import OptionError
+from balancekit.losses.kernels.choice import has_value
+from balancekit.losses.kernels.modulations import Modulation
+
+__all__ = ["softmax_losses_cpu"]
+
+PIECE = 2**18
+"""Logits in a piece: 1 MiB in float32, within the second cache of common processors."""
+
+
+def softmax_losses_cpu(
+    logits: Tensor,
+    targets: Tensor,
+    ignore_index: int,
+    modulation: Modulation,
+    class_weights: Tensor | None = None,
+    scale: Tensor | None = None,
+    bias: Tensor | None = None,
+    margin: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Losses and 1 - p_y, as `reference_softmax_losses` gives them."""
+    arguments = (ignore_index, modulation, class_weights, scale, bias, margin)
+    losses, missed = _SoftmaxLosses.apply(logits, targets, arguments)  # type: ignore[no-untyped-call]
+    return losses, missed
+
+
+class _SoftmaxLosses(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, logits: Tensor, targets: Tensor, arguments: tuple[Any, ...]
+    ) -> tuple[Tensor, Tensor]:
+        ignore_index, modulation, class_weights, *shift = arguments
+        ignored = targets == ignore_index if has_value(targets, ignore_index) else None
+        index = targets if ignored is None else targets.masked_fill(ignored, 0)
+        _check_index(index, logits.shape[1], ignore_index)
+        nll, missed, direction = _directions(
+            logits, index.unsqueeze(1), ignored, *shift, keep=ctx.needs_input_grad[0]
+        )
+        losses, slopes = modulation.losses_and_slopes(nll, missed)
+        if class_weights is not None:
+            weights = class_weights.to(losses.dtype)[index]
+            losses, slopes = losses * weights, slopes * weights
+        if ignored is not None:
+            losses, slopes = (part.masked_fill(ignored, 0.0) for part in (losses, slopes))
+        ctx.arguments = arguments
+        ctx.save_for_backward(logits, targets, direction, slopes)
+        ctx.mark_non_differentiable(missed)
+        return losses, missed
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None, None]:
+        logits, targets, direction, slopes = ctx.saved_tensors
+        if torch.is_grad_enabled():
+            return _differentiable_gradient(logits, targets, ctx.arguments, grad), None, None
+        return (direction * (slopes * grad).unsqueeze(1)).to(logits.dtype), None, None
+
+
+def _check_index(index: Tensor, n_classes: int, ignore_index: int) -> None:
+    low, high = map(int, index.aminmax())
+    if low < 0 or high >= n_classes:
+        raise OptionError(
+            f"targets: expected classes 0 to {n_classes - 1}, or {ignore_index} to be ignored, "
+            f"got {low if low < 0 else high}. Check ignore_index and the number of logits."
+        )
+
+
+def _directions(
+    logits: Tensor,
+    index: Tensor,
+    ignored: Tensor | None,
+    scale: Tensor | None,
+    bias: Tensor | None,
+    margin: Tensor | None,
+    *,
+    keep: bool,
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """-log p_y, 1 - p_y and (p - onehot)·scale, the last only to keep: [N, …], [N, C, …]."""
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    nll = torch.empty((logits.shape[0], *logits.shape[2:]), dtype=dtype)
+    missed = torch.empty_like(nll)
+    shape = logits.shape if keep else (0, *logits.shape[1:])
+    direction = torch.empty(shape, dtype=dtype)
+    scale, bias, margin = (_as(values, dtype) for values in (scale, bias, margin))
+    n_rows = max(1, PIECE // (logits.numel() // len(logits)))
+    for start in range(0, len(logits), n_rows):
+        rows = slice(start, start + n_rows)
+        z = logits[rows].detach().to(dtype)
+        out = direction[rows] if keep else torch.empty(z.shape, dtype=dtype)
+        own = index[rows]  # [n, 1, …]
+        torch.log_softmax(_shifted(z, own, scale, bias, margin), 1, out=out)
+        log_p = out.gather(1, own)
+        # p - onehot, its entry at y as -Σ_{j≠y} p_j: 1 - p_y would lose all digits near 1.
+        q = out.exp_().scatter_(1, own, 0.0).sum(1, keepdim=True)
+        out.scatter_(1, own, -q)
+        torch.where(q < 0.5, -torch.log1p(-q), -log_p, out=nll[rows].unsqueeze(1))
+        missed[rows] = q.squeeze(1)
+        if scale is not None:
+            out.mul_(_along_classes(scale, out))
+        if ignored is not None:
+            out.masked_fill_(ignored[rows].unsqueeze(1), 0.0)
+    if ignored is not None:
+        nll.masked_fill_(ignored, 0.0)
+        missed.masked_fill_(ignored, 0.0)
+    return nll, missed, direction if keep else None
+
+
+def _shifted(
+    logits: Tensor, own: Tensor, scale: Tensor | None, bias: Tensor | None, margin: Tensor | None
+) -> Tensor:
+    if scale is not None:
+        logits = logits * _along_classes(scale, logits)
+    if bias is not None:
+        logits = logits + _along_classes(bias, logits)
+    return logits if margin is None else logits.scatter_add(1, own, -margin[own])
+
+
+def _along_classes(values: Tensor, logits: Tensor) -> Tensor:
+    return values.reshape(-1, *[1] * (logits.ndim - 2))
+
+
+def _as(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
+    return None if values is None else values.detach().to(dtype)
+
+
+def _differentiable_gradient(
+    logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], grad: Tensor
+) -> Tensor:
+    """The gradient with a graph of its own, where one of it will be taken."""
+    from balancekit.losses.kernels.softmax import reference_softmax_losses
+
+    with torch.enable_grad():
+        losses, _ = reference_softmax_losses(logits, targets, *arguments)
+        (gradient,) = torch.autograd.grad(losses, logits, grad, create_graph=True)
+    return gradient
