@@ -1,6 +1,6 @@
 """Pipeline: a plan and a data set made into ordinary torch objects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Literal, cast
 
@@ -20,6 +20,8 @@ from balancekit.losses import (
     WeightedBCELoss,
     WeightedCrossEntropyLoss,
 )
+from balancekit.losses.heads import init_bias_
+from balancekit.losses.prior_correction import correct_label_prior, correct_prior
 from balancekit.plan import (
     ClassBalanced,
     CrossEntropy,
@@ -28,6 +30,7 @@ from balancekit.plan import (
     NoAugmentation,
     Plan,
     WeightedBce,
+    is_steady,
 )
 from balancekit.samplers import State
 from balancekit.samplers.loader import BalancedBatchSampler, ResumableLoader
@@ -60,9 +63,14 @@ class Pipeline:
         """
         self.loader.set_epoch(epoch)
         self.sampler.set_epoch(epoch, first_batch)
+        # The loader tells it too, unless a framework has put one of its own in its place.
+        _follow_draws(self.criterion, self.plan, epoch)
 
     def correct(self, logits: Tensor, prior: ArrayLike | None = None) -> Tensor:
         """Logits for the prior that decisions should assume, from those of the model.
+
+        float32 or float64. Those of a focal loss are made those of the posterior that they
+        stand for too, which changes probabilities and not the order of classes.
 
         Args:
             logits: float [..., n_classes], of a model trained with this pipeline.
@@ -80,8 +88,11 @@ class Pipeline:
             raise OptionError(
                 f"prior: expected {n_classes} shares above 0, one a class, got shape {wanted.shape}"
             )
-        shift = self.plan.correction_shift(wanted)
-        return logits + torch.as_tensor(shift, dtype=logits.dtype, device=logits.device)
+        shift = torch.as_tensor(self.plan.correction_shift(wanted)).to(logits.device)
+        if self.plan.data.task == "multilabel":
+            return correct_label_prior(logits, shift, class_dim=-1)
+        gamma = self.plan.loss.gamma if isinstance(self.plan.loss, Focal) else None
+        return correct_prior(logits, shift, gamma=gamma, class_dim=-1)
 
     def test_loader(self, dataset: Any, **loader_options: Any) -> DataLoader[Any]:
         """Batches of held-out samples: in order, not augmented, transformed as in training.
@@ -102,21 +113,12 @@ class Pipeline:
         Raises:
             OptionError: the layer has no bias of one entry a class.
         """
-        n_classes = len(self.plan.data.class_names)
-        bias = getattr(last_layer, "bias", None)
-        if not isinstance(bias, Tensor) or bias.shape != (n_classes,):
-            raise OptionError(
-                f"last_layer: expected a layer with a bias of shape ({n_classes},), "
-                f"got {last_layer}"
-            )
-        start = np.zeros(n_classes)
+        is_multilabel = self.plan.data.task == "multilabel"
+        # Where nothing is believed, log 1 and the logit of a half: 0.
+        prior = np.full(len(self.plan.data.class_names), 0.5 if is_multilabel else 1.0)
         if self.plan.bias_init == "log-prior":
             prior = np.clip(self.plan.believed_prior(), 1e-6, 1 - 1e-6)
-            start = np.log(prior)
-            if self.plan.data.task == "multilabel":
-                start -= np.log1p(-prior)
-        with torch.no_grad():
-            bias.copy_(torch.as_tensor(start, dtype=bias.dtype))
+        init_bias_(last_layer, prior, "sigmoid" if is_multilabel else "softmax")
 
     def state_dict(self) -> dict[str, Any]:
         """Where the pass over the loader stands, exact with workers too."""
@@ -172,16 +174,16 @@ def build(
         yields="keys",
     )
     keyed = KeyedDataset(dataset, _policy_of(plan), transform, plan.data.media == "pictures")
+    criterion = criterion_of(plan)
     # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
-    loader = ResumableLoader(
+    loader = TellingLoader(
         keyed,
+        epoch_begins=lambda epoch: _follow_draws(criterion, plan, epoch),
         batch_sampler=sampler,
         generator=torch.Generator().manual_seed(plan.seed),
         **loader_options,
     )
-    return Pipeline(
-        plan=plan, loader=loader, sampler=sampler, criterion=criterion_of(plan), dataset=keyed
-    )
+    return Pipeline(plan=plan, loader=loader, sampler=sampler, criterion=criterion, dataset=keyed)
 
 
 def _checked_labels(
@@ -287,8 +289,40 @@ def _is_picture(inputs: Any, pictures: bool) -> bool:
     return pictures and isinstance(inputs, np.ndarray) and inputs.dtype in (np.uint8, np.uint16)
 
 
+class TellingLoader(ResumableLoader):
+    """A loader that says which epoch begins, before it gives the first batch of a pass.
+
+    Args:
+        dataset: as `ResumableLoader` takes it.
+        epoch_begins: called with the epoch.
+        **loader_options: as `ResumableLoader` takes them.
+    """
+
+    def __init__(
+        self, dataset: Any, *, epoch_begins: Callable[[int], None], **loader_options: Any
+    ) -> None:
+        super().__init__(dataset, **loader_options)
+        self.epoch_begins = epoch_begins  # public: Lightning makes loaders anew from attributes
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # any iterator will do
+        """Batches of the next epoch, or of the rest of the one that was resumed."""
+        self.epoch_begins(self.batch_sampler.epoch)  # type: ignore[union-attr]  # ours
+        yield from super().__iter__()
+
+
+def _follow_draws(criterion: nn.Module, plan: Plan, epoch: int) -> None:
+    """Have a logit-adjusted loss adjust by what an epoch draws, if that changes by epoch."""
+    if isinstance(criterion, LogitAdjustedLoss) and not is_steady(plan.sampling):
+        with torch.no_grad():
+            criterion.log_prior.copy_(torch.as_tensor(np.log(plan.draw_prior(epoch))))
+
+
 def criterion_of(plan: Plan) -> nn.Module:
-    """The loss of a plan, on logits [N, n_classes]."""
+    """The loss of a plan, on logits [N, n_classes].
+
+    A logit-adjusted one adjusts by the draws that training ends with; that of a pipeline
+    follows the epochs of a schedule, told by the loader.
+    """
     match plan.loss:
         case CrossEntropy(class_weights=given):
             return WeightedCrossEntropyLoss(given)

@@ -4,12 +4,15 @@
 - reference/issues.md, from the table of issue kinds
 - reference/gates.md, from the measures that --fail-on knows
 - pictures/analyze.svg, what `balancekit analyze` prints of the digits of `balancekit demo`
+- pictures/one-net-correction.svg, what the example of explanation/one-net-correction.md learns
 """
 
 import contextlib
 import io
+import re
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -22,6 +25,8 @@ from balancekit.cli.measures import MEASURES, when_known
 from balancekit.report import show_stats
 
 DOCS = Path(__file__).parent
+
+DOT_COLORS = ("#3b82f6", "#22a06b", "#e5484d")
 
 # No web font: the picture asks nothing of the network.
 SVG = """<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">
@@ -120,8 +125,42 @@ def analyze_picture() -> str:
     return console.export_svg(title="balancekit analyze digits/", code_format=SVG)
 
 
+def one_net_picture() -> str:
+    """The biases that each way of training learns, as SVG: one row a way, one dot a class."""
+    page = (DOCS / "explanation" / "one-net-correction.md").read_text()
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        exec(compile(block, "one-net-correction.md", "exec"), names)  # noqa: S102  # our own page
+    rows = names["rows"]
+    height = 60 + 30 * len(rows)
+    x = {bias: 420 + 90 * bias for bias in range(-2, 3)}
+    parts = [
+        f'<line x1="{at}" x2="{at}" y1="30" y2="{height - 28}" stroke="#8885"/>'
+        f'<text x="{at}" y="{height - 10}" text-anchor="middle">{bias}</text>'
+        for bias, at in x.items()
+    ]
+    legend = zip(("90 %", "9 %", "1 %"), DOT_COLORS, (190, 310, 430), strict=True)
+    for name, color, at in legend:
+        parts.append(f'<circle cx="{at}" cy="14" r="6" fill="{color}"/>')
+        parts.append(f'<text x="{at + 12}" y="19">class of {name}</text>')
+    for row, (name, biases, strength, *_) in enumerate(rows):
+        y = 50 + 30 * row
+        parts.append(f'<text x="8" y="{y + 5}">{name}</text>')
+        parts.append(f'<text x="650" y="{y + 5}">corrected {strength:.0f} ×</text>')
+        for bias, color in zip(biases, DOT_COLORS, strict=True):
+            parts.append(f'<circle cx="{420 + 90 * bias:.1f}" cy="{y}" r="6" fill="{color}"/>')
+    return (
+        f'<svg viewBox="0 0 760 {height}" xmlns="http://www.w3.org/2000/svg" role="img" '
+        'font-family="system-ui, sans-serif" font-size="14" fill="#777">\n'
+        "<title>Bias of each class in the last layer, by way of training</title>\n"
+        + "\n".join(parts)
+        + "\n</svg>\n"
+    )
+
+
 if __name__ == "__main__":
     (DOCS / "reference" / "commands.md").write_text(commands_page())
     (DOCS / "reference" / "issues.md").write_text(issues_page())
     (DOCS / "reference" / "gates.md").write_text(gates_page())
     (DOCS / "pictures" / "analyze.svg").write_text(analyze_picture())
+    (DOCS / "pictures" / "one-net-correction.svg").write_text(one_net_picture())

@@ -18,6 +18,7 @@ from balancekit.plan import (
     Focal,
     LogitAdjusted,
     Natural,
+    Schedule,
     TaskAugmentation,
     Uniform,
     WeightedBce,
@@ -171,6 +172,46 @@ def test_correct_moves_logits_to_the_wanted_prior_or_to_any():
         natural.correct(logits.long())
     with pytest.raises(OptionError, match="prior: expected 3 shares"):
         natural.correct(logits, [0.5, 0.5])
+
+
+def test_what_focal_loss_bends_is_made_straight_before_the_prior_moves():
+    from balancekit.priors import correct_logits
+
+    plan = plan_with(loss=Focal(gamma=2.0, class_weights=(1.0, 2.0, 5.0)), wanted_prior="training")
+    corrected = build(
+        msgspec.structs.replace(plan, correction=CorrectAfterTraining(), wanted_prior="uniform"),
+        Vectors(),
+        batch_size=6,
+    )
+    logits = torch.randn(5, 3, dtype=torch.float64)
+    believed = np.array(COUNTS) * [1.0, 2.0, 5.0]
+    expected = correct_logits(logits, believed / believed.sum(), [1 / 3] * 3, gamma=2.0)
+    got = corrected.correct(logits).softmax(1)
+    assert torch.allclose(got, torch.tensor(expected).softmax(1), rtol=1e-12)  # float64
+    assert corrected.correct(logits.half()).dtype == torch.float32
+
+
+def test_a_logit_adjusted_loss_follows_the_epochs_of_a_schedule():
+    plan = plan_with(
+        sampling=Schedule(start=Natural(), end=Uniform(), epochs=2),
+        loss=LogitAdjusted(),
+        wanted_prior="uniform",
+    )
+    pipeline = build(plan, Vectors(), batch_size=6)
+    natural, uniform = np.array(COUNTS) / sum(COUNTS), np.full(3, 1 / 3)
+    by_epoch = [natural, (natural + uniform) / 2, uniform, uniform]
+    for expected in by_epoch:  # nobody calls set_epoch
+        shares = [pipeline.criterion.log_prior.exp() for _ in pipeline.loader]
+        np.testing.assert_allclose(shares, np.broadcast_to(expected, (len(shares), 3)), rtol=1e-6)
+    pipeline.set_epoch(1)  # enough where a framework has put its own loader in the place of ours
+    np.testing.assert_allclose(pipeline.criterion.log_prior.exp(), by_epoch[1], rtol=1e-6)
+    next(iter(pipeline.loader))
+    state = pipeline.state_dict()
+    other = build(plan, Vectors(), batch_size=6)
+    other.load_state_dict(state)
+    next(iter(other.loader))
+    np.testing.assert_allclose(other.criterion.log_prior.exp(), by_epoch[1], rtol=1e-6)
+    assert plan.check().believed_prior() == pytest.approx(uniform)
 
 
 def test_the_bias_starts_as_the_plan_says():

@@ -58,5 +58,5 @@ def test_the_device_is_a_gpu_where_there_is_one(monkeypatch, there_is_one, expec
 
 def test_a_head_without_bias_is_fine_where_the_plan_sets_none():
     fit(nn.Linear(2, 2, bias=False), pipeline_of(), epochs=1)
-    with pytest.raises(OptionError, match="bias of shape"):
+    with pytest.raises(OptionError, match="a layer with a bias"):
         fit(nn.Linear(2, 2, bias=False), pipeline_of(bias_init="log-prior"), epochs=1)

@@ -16,6 +16,7 @@ from balancekit.plan.choices import (
     TaskAugmentation,
     WeightedBce,
 )
+from balancekit.plan.effective_prior import EffectivePrior
 from balancekit.plan.plan import DataRef, Objective, Plan, Reason
 from balancekit.plan.shares import is_steady, steady_from, target_shares
 from balancekit.plan.targets import (
@@ -48,6 +49,7 @@ __all__ = [
     "Curve",
     "DataRef",
     "EffectiveNumber",
+    "EffectivePrior",
     "Fixed",
     "Focal",
     "LogitAdjusted",

@@ -3,6 +3,7 @@
 import os
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -26,10 +27,11 @@ from balancekit.plan.choices import (
     NoAugmentation,
     WeightedBce,
 )
+from balancekit.plan.effective_prior import EffectivePrior
 from balancekit.plan.shares import target_shares
 from balancekit.plan.tagged import did_you_mean
 from balancekit.plan.targets import Natural, Targets
-from balancekit.priors import believed_prior, class_shares, prior_shift
+from balancekit.priors import believed_label_prior, class_shares, label_prior_shift
 from balancekit.stats import Counts, Stats, fingerprint_of
 from balancekit.weights import effective_number_weights
 
@@ -123,21 +125,35 @@ class Plan(_Part, frozen=True, kw_only=True):
 
         Classes without samples are not, nor those to which fixed shares give 0.
         """
-        return self._draw_shares() > 0
+        return np.array(self._draw_shares()) > 0
 
-    def draw_prior(self) -> NDArray[np.float64]:
+    def draw_prior(self, epoch: int | None = None) -> NDArray[np.float64]:
         """Shares of the classes among the draws: float64 [n_classes].
 
-        Classes that are not drawn count as one draw of an epoch. Of a schedule they are the
-        shares that training ends with: the prior that a model believes in follows the draws
-        that it saw last, while its features keep what they learned from all.
-        """
-        return class_shares(self._draw_shares() * sum(self.data.class_counts))
+        Classes that are not drawn count as one draw of an epoch.
 
-    def _draw_shares(self) -> NDArray[np.float64]:
-        return target_shares(
-            self.sampling, self.data.class_counts, class_names=self.data.class_names
+        Args:
+            epoch: of the training, which the shares of a schedule depend on. If not given,
+                those that training ends with: the prior that a model believes in follows the
+                draws that it saw last, while its features keep what they learned from all.
+        """
+        return EffectivePrior(self.data.class_counts, self._draw_shares(epoch)).draw_shares
+
+    def effective_prior(self) -> EffectivePrior:
+        """The prior that a model trained under the plan believes in, and what led there."""
+        prior = EffectivePrior(
+            self.data.class_counts, self._draw_shares(), tuple(self.class_weights().tolist())
         )
+        if not isinstance(self.loss, LogitAdjusted):
+            return prior
+        return replace(prior, adjusted_by=tuple(prior.draw_shares.tolist()), tau=self.loss.tau)
+
+    def _draw_shares(self, epoch: int | None = None) -> tuple[float, ...]:
+        names = self.data.class_names
+        shares = target_shares(
+            self.sampling, self.data.class_counts, class_names=names, epoch=epoch
+        )
+        return tuple(shares.tolist())
 
     def class_weights(self) -> NDArray[np.float64]:
         """Weight of each class in the loss: float64 [n_classes], 1 where it has none."""
@@ -169,10 +185,8 @@ class Plan(_Part, frozen=True, kw_only=True):
         """
         if self.data.task == "multilabel":
             share = np.array(self.data.class_counts) / max(1, self.data.n_samples)
-            odds = share * self.class_weights() / np.maximum(1 - share, 1e-12)
-            return odds / (1 + odds)
-        shift = np.exp(self.logit_shift())
-        return believed_prior(self.draw_prior(), self.class_weights(), shift)
+            return believed_label_prior(share, self.class_weights())
+        return self.effective_prior().shares
 
     def wanted(self) -> NDArray[np.float64]:
         """The prior that decisions should assume: float64 [n_classes]."""
@@ -198,10 +212,8 @@ class Plan(_Part, frozen=True, kw_only=True):
             return np.zeros(len(believed))
         target = self.wanted() if prior is None else prior
         if self.data.task == "multilabel":
-            return _log_odds(target) - _log_odds(believed)
-        shift = prior_shift(believed, target)
-        seen = self.classes_drawn()
-        return np.where(seen, shift, shift[seen].min())
+            return label_prior_shift(believed, target)
+        return self.effective_prior().log_shift(tuple(target.tolist()))
 
     def check(self) -> "Plan":
         """The plan itself, if nothing in it contradicts the rest.
@@ -306,12 +318,6 @@ def _told(what: str, where: str, choices: Any) -> str:
         choices = next(field.type for field in fields if field.name == step)
     known = [one.__struct_config__.tag for one in get_args(choices)]
     return f"expected one of {', '.join(known)}, got {wrong[1]!r}.{did_you_mean(wrong[1], known)}"
-
-
-def _log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:
-    # A label that all or no samples carry has infinite odds; no data can tell how large.
-    bounded = np.clip(shares, 1e-6, 1 - 1e-6)
-    return np.log(bounded) - np.log1p(-bounded)
 
 
 def _few(values: tuple[object, ...]) -> str:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
 
-__all__ = ["believed_prior", "class_shares", "correction_strength", "prior_shift"]
+__all__ = ["believed_label_prior", "believed_prior", "class_shares", "correction_strength"]
 
 
 def class_shares(class_counts: ArrayLike) -> NDArray[np.float64]:
@@ -55,19 +55,31 @@ def believed_prior(
     return prior / float(prior.sum())
 
 
-def prior_shift(believed: ArrayLike, wanted: ArrayLike) -> NDArray[np.float64]:
-    """What moves logits of a proper loss from one prior to another: float64 [n_classes].
+def believed_label_prior(
+    label_shares: ArrayLike,
+    pos_weight: ArrayLike | None = None,
+    alpha: ArrayLike | None = None,
+) -> NDArray[np.float64]:
+    """The share of each label that a model of one sigmoid a label believes in: [n_labels].
+
+    Weighting label 1 multiplies its odds; α weighs it by α against 1 - α.
 
     Args:
-        believed: prior of the model, [n_classes].
-        wanted: prior at deployment, [n_classes].
+        label_shares: share of the draws that carry each label, [n_labels].
+        pos_weight: weight of label 1 in the loss, [n_labels]; 1 if not given.
+        alpha: of a focal loss, in (0, 1), for all labels or [n_labels].
 
-    Source: Saerens et al., Neural Computation 14 (2002), eq. 2.4, in logarithms.
-
-    >>> prior_shift([0.9, 0.1], [0.5, 0.5]).round(3).tolist()
-    [-0.588, 1.609]
+    >>> believed_label_prior([0.1, 0.5], pos_weight=[9.0, 1.0]).round(6).tolist()
+    [0.5, 0.5]
     """
-    return np.log(np.asarray(wanted, np.float64)) - np.log(np.asarray(believed, np.float64))
+    share = np.asarray(label_shares, np.float64)
+    odds = share / np.maximum(1 - share, 1e-12)
+    if pos_weight is not None:
+        odds = odds * np.asarray(pos_weight, np.float64)
+    if alpha is not None:
+        weight = np.asarray(alpha, np.float64)
+        odds = odds * weight / (1 - weight)
+    return np.asarray(odds / (1 + odds))
 
 
 def correction_strength(trained_on: ArrayLike, believed: ArrayLike, wanted: ArrayLike) -> float:

@@ -4,11 +4,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
+from balancekit.weights.normalize import Normalize, normalize_weights
 
 __all__ = [
     "as_class_counts",
-    "effective_number_weights",
     "effective_sample_size",
+    "median_frequency_weights",
     "pos_weight",
     "power_weights",
     "repeat_factors",
@@ -32,45 +33,72 @@ def as_class_counts(class_counts: ArrayLike) -> NDArray[np.float64]:
     return counts
 
 
-def _normalise(weights: NDArray[np.float64], counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    return weights * float(counts.sum() / (counts * weights).sum())
-
-
-def power_weights(class_counts: ArrayLike, exponent: float = 1.0) -> NDArray[np.float64]:
-    """Weights w_c ∝ n_c^-exponent: float64 [n_classes] with Σ π_c·w_c = 1.
+def power_weights(
+    class_counts: ArrayLike, exponent: float = 1.0, *, normalize: Normalize = "samples"
+) -> NDArray[np.float64]:
+    """Weights w_c ∝ n_c^-exponent: float64 [n_classes].
 
     Args:
-        class_counts: samples of each class, [n_classes].
+        class_counts: samples of each class, or their shares, [n_classes].
         exponent: 1 inverse frequency, ½ its square root, 0 no weighting.
+        normalize: what the weights sum to; "samples" Σ π_c·w_c = 1, "classes" Σ w_c = C,
+            "none" n_c^-exponent itself.
+
+    Raises:
+        OptionError: the exponent is not finite, or counts are none.
 
     >>> power_weights([75, 25]).round(4).tolist()
     [0.6667, 2.0]
     """
+    if not np.isfinite(exponent):
+        raise OptionError(f"exponent: expected a finite number, got {exponent}. 1 is inverse")
     counts = as_class_counts(class_counts)
-    return _normalise(np.maximum(counts, 1.0) ** -exponent, counts)
+    return normalize_weights(_one_if_empty(counts) ** -exponent, counts, normalize)
 
 
-def effective_number_weights(class_counts: ArrayLike, beta: float = 0.999) -> NDArray[np.float64]:
-    """Weights w_c ∝ (1 - β) / (1 - β^n_c): float64 [n_classes] with Σ π_c·w_c = 1.
+def median_frequency_weights(
+    class_counts: ArrayLike,
+    present_totals: ArrayLike | None = None,
+    *,
+    normalize: Normalize = "samples",
+) -> NDArray[np.float64]:
+    """Weights w_c ∝ median(f) / f_c of class frequencies f: float64 [n_classes].
+
+    An empty class is taken for one pixel among all. The median is that of the others.
 
     Args:
-        class_counts: samples of each class, [n_classes].
-        beta: in [0, 1); 0 no weighting, towards 1 inverse frequency.
+        class_counts: pixels of each class, [n_classes].
+        present_totals: pixels of the images that show the class, [n_classes], so that
+            f_c = class_counts / present_totals as in the paper. If not given, f_c is the
+            share of all pixels, and the weights are those of inverse frequency.
+        normalize: what the weights sum to; "samples" Σ π_c·w_c = 1, "classes" Σ w_c = C,
+            "none" median(f) / f_c itself, 1 for the median class.
 
-    Source: Cui et al. 2019 (arXiv 1901.05555), section 4; normalised by shares, where the
-    paper makes the weights sum to the number of classes.
+    Raises:
+        OptionError: totals that do not fit the counts.
 
-    >>> effective_number_weights([75, 25], beta=0.9).round(3).tolist()
-    [0.981, 1.057]
+    Source: Eigen and Fergus 2015 (arXiv 1411.4734), on semantic labels.
+
+    >>> median_frequency_weights([60, 30, 10], [100, 100, 20], normalize="none").tolist()
+    [0.8333333333333334, 1.6666666666666667, 1.0]
     """
-    if not 0 <= beta < 1:
-        raise OptionError(f"beta: expected a number in [0, 1), got {beta}")
     counts = as_class_counts(class_counts)
-    if beta == 0:
-        return np.ones_like(counts)
-    # 1 - β^n loses all its digits for β near 1 when it is computed as written.
-    effective = -np.expm1(np.maximum(counts, 1.0) * np.log(beta)) / (1 - beta)
-    return _normalise(1 / effective, counts)
+    seen = counts > 0
+    everything = np.full_like(counts, counts.sum())
+    totals = everything if present_totals is None else np.asarray(present_totals, np.float64)
+    # As "not all right": every comparison with NaN is false.
+    if totals.shape != counts.shape or not np.all((totals >= counts) & (totals < np.inf)):
+        raise OptionError(
+            f"present_totals: expected {len(counts)} numbers, one a class, at least its count "
+            "each. Sum the pixels of the images that show the class, all classes included"
+        )
+    frequencies = _one_if_empty(counts) / np.where(seen, totals, everything)
+    median = float(np.median(frequencies[seen]))
+    return normalize_weights(median / frequencies, counts, normalize)
+
+
+def _one_if_empty(counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(counts > 0, counts, 1.0)
 
 
 def pos_weight(
@@ -87,18 +115,25 @@ def pos_weight(
         power: 1 balances fully, ½ gives the square root.
         cap: largest weight allowed.
 
+    Raises:
+        OptionError: a label has more positives than samples, or an option is out of range.
+
     Source: torch.nn.BCEWithLogitsLoss, pos_weight.
 
     >>> pos_weight([100, 10], 110, power=0.5).round(3).tolist()
     [0.316, 3.162]
     """
     positives = as_class_counts(class_counts)
+    if not 0 <= power < np.inf:
+        raise OptionError(f"power: expected a number ≥ 0, got {power}. 1 balances fully")
+    if cap is not None and not cap > 0:
+        raise OptionError(f"cap: expected a number above 0, or None, got {cap}")
     if n_samples < positives.max():
         raise OptionError(
             f"n_samples: expected at least the {int(positives.max())} samples of the largest "
             f"label, got {n_samples}"
         )
-    ratio = ((n_samples - positives) / np.maximum(positives, 1.0)) ** power
+    ratio = ((n_samples - positives) / _one_if_empty(positives)) ** power
     return ratio if cap is None else np.minimum(ratio, cap)
 
 
@@ -134,11 +169,26 @@ def repeat_factors(shares: ArrayLike, threshold: float) -> NDArray[np.float64]:
 def effective_sample_size(class_counts: ArrayLike, weights: ArrayLike) -> float:
     """Samples of equal weight that estimate a mean as well: (Σ n_c w_c)² / Σ n_c w_c².
 
+    Args:
+        class_counts: samples of each class, [n_classes].
+        weights: ≥ 0, [n_classes], one above 0 for a class that has samples.
+
+    Raises:
+        OptionError: weights that do not fit the counts.
+
     Source: Kish, Survey Sampling (1965).
 
     >>> round(effective_sample_size([90, 10], [1 / 1.8, 5.0]))
     36
     """
-    counts = as_class_counts(class_counts)
-    weighted = counts * np.asarray(weights, np.float64)
-    return float(weighted.sum() ** 2 / (weighted * np.asarray(weights, np.float64)).sum())
+    counts, each = as_class_counts(class_counts), np.asarray(weights, np.float64)
+    right = each.shape == counts.shape and np.all((each >= 0) & (each < np.inf))
+    if not right or not np.any(each[counts > 0]):
+        raise OptionError(
+            f"weights: expected {len(counts)} finite numbers ≥ 0, one a class, and one above 0 "
+            f"for a class that has samples, got shape {each.shape}"
+        )
+    # Relative to the largest that counts: the squares of large weights overflow.
+    each = np.where(counts > 0, each, 0.0) / float(each[counts > 0].max())
+    weighted = counts * each
+    return float(weighted.sum() ** 2 / (weighted * each).sum())

@@ -1,0 +1,92 @@
+"""What all losses of a regression share as modules."""
+
+from typing import TypedDict, Unpack
+
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor, nn
+
+from balancekit.errors import OptionError
+from balancekit.losses.criterion import as_array
+from balancekit.losses.ranks import Sync
+from balancekit.losses.reduction import Normalizer, Reduction
+from balancekit.losses.regression.arguments import check_options
+
+__all__ = ["RegressionCallOptions", "RegressionCriterion", "RegressionOptions", "as_buffer"]
+
+
+class RegressionOptions(TypedDict, total=False):
+    """What every module takes by keyword, besides its own options.
+
+    Attributes:
+        reduction: "mean", "sum" or "none".
+        normalizer: "mean" divides by the "count" of targets or the sum of their "weight"; a
+            call can give a number of its own.
+        sync: processes over which "mean" takes its divisor, and the loss its state if it has
+            one: "none" but this one, "auto" for all, or a process group.
+    """
+
+    reduction: Reduction
+    normalizer: Normalizer
+    sync: Sync
+
+
+class RegressionCallOptions(TypedDict):
+    """What every function takes by keyword, besides its own options."""
+
+    sample_weight: Tensor | None
+    reduction: Reduction
+    normalizer: Normalizer | Tensor
+    sync: Sync
+
+
+class RegressionCriterion(nn.Module):
+    """The options that all losses of a regression share.
+
+    Args:
+        **options: see `RegressionOptions`.
+
+    Raises:
+        OptionError: an option has a value that it cannot have.
+    """
+
+    def __init__(self, **options: Unpack[RegressionOptions]) -> None:
+        super().__init__()
+        self.reduction: Reduction = options.get("reduction", "mean")
+        self.normalizer: Normalizer = options.get("normalizer", "count")
+        self.sync: Sync = options.get("sync", "none")
+        unknown = sorted(options.keys() - RegressionOptions.__annotations__.keys())
+        if unknown:
+            raise OptionError(
+                f"{type(self).__name__}: expected reduction, normalizer and sync besides its own "
+                f"options, got {', '.join(unknown)}. Check the spelling."
+            )
+        if isinstance(self.normalizer, Tensor):
+            raise OptionError(
+                "normalizer: expected a name when a module is made, got a tensor. Give the "
+                "tensor when it is called: criterion(predictions, targets, normalizer=…)."
+            )
+        check_options(self.reduction, self.normalizer, self.sync)
+
+    def extra_repr(self) -> str:
+        """The options, as `repr` shows them."""
+        options = {name: value for name, value in vars(self).items() if name[0] != "_"}
+        options.pop("training")
+        return ", ".join(f"{name}={value!r}" for name, value in options.items())
+
+    def options(
+        self, sample_weight: Tensor | None, normalizer: Tensor | None
+    ) -> RegressionCallOptions:
+        """What the functions take besides their own arguments."""
+        return {
+            "sample_weight": sample_weight,
+            "reduction": self.reduction,
+            "normalizer": self.normalizer if normalizer is None else normalizer,
+            "sync": self.sync,
+        }
+
+
+def as_buffer(values: Tensor | ArrayLike) -> Tensor:
+    """Values as a buffer: float32, a copy on their device."""
+    device = values.device if isinstance(values, Tensor) else None
+    return torch.tensor(as_array(values), dtype=torch.float32, device=device)
