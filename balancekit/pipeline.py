@@ -16,6 +16,8 @@ from balancekit.labels import Labels, SampleKey, labels_of
 from balancekit.losses import (
     ClassBalancedLoss,
     FocalLoss,
+    GHMCLoss,
+    GWLoss,
     LogitAdjustedLoss,
     WeightedBCELoss,
     WeightedCrossEntropyLoss,
@@ -26,6 +28,8 @@ from balancekit.plan import (
     ClassBalanced,
     CrossEntropy,
     Focal,
+    GaussianWeighted,
+    Ghm,
     LogitAdjusted,
     NoAugmentation,
     Plan,
@@ -328,6 +332,10 @@ def criterion_of(plan: Plan) -> nn.Module:
             return WeightedCrossEntropyLoss(given)
         case Focal(gamma=gamma, class_weights=given):
             return FocalLoss(gamma, given)
+        case Ghm(n_bins=n_bins, momentum=momentum, class_weights=given):
+            return GHMCLoss(given, n_bins=n_bins, momentum=momentum)
+        case GaussianWeighted(sigma=sigma, class_weights=given):
+            return GWLoss(sigma, given)
         case ClassBalanced(beta=beta):
             return ClassBalancedLoss.from_counts(plan.data.class_counts, beta=beta)
         case LogitAdjusted(tau=tau):

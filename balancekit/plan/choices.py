@@ -15,6 +15,8 @@ __all__ = [
     "Correction",
     "CrossEntropy",
     "Focal",
+    "GaussianWeighted",
+    "Ghm",
     "LogitAdjusted",
     "Loss",
     "NoAugmentation",
@@ -114,6 +116,31 @@ class Focal(Tagged, frozen=True, kw_only=True, tag="focal"):
             raise OptionError(f"gamma: expected a number ≥ 0, got {self.gamma}")
 
 
+class Ghm(Tagged, frozen=True, kw_only=True, tag="ghm"):
+    """Gradient-harmonised cross-entropy: targets as hard as many others weigh less."""
+
+    n_bins: int = 30
+    momentum: float = 0.75
+    class_weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.n_bins < 1:
+            raise OptionError(f"n_bins: expected an integer ≥ 1, got {self.n_bins}")
+        if not 0 <= self.momentum < 1:
+            raise OptionError(f"momentum: expected a number in [0, 1), got {self.momentum}")
+
+
+class GaussianWeighted(Tagged, frozen=True, kw_only=True, tag="gaussian-weighted"):
+    """Cross-entropy weighted by a Gaussian: targets that the model is unsure of count most."""
+
+    sigma: float = 0.2718281828459045
+    class_weights: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.233 <= self.sigma < np.inf:
+            raise OptionError(f"sigma: expected a number ≥ 0.233, got {self.sigma}")
+
+
 class ClassBalanced(Tagged, frozen=True, kw_only=True, tag="class-balanced"):
     """Cross-entropy weighted by the effective number of samples."""
 
@@ -144,7 +171,7 @@ class WeightedBce(Tagged, frozen=True, kw_only=True, tag="weighted-bce"):
     pos_weight: tuple[float, ...] | None = None
 
 
-Loss = CrossEntropy | Focal | ClassBalanced | LogitAdjusted | WeightedBce
+Loss = CrossEntropy | Focal | Ghm | GaussianWeighted | ClassBalanced | LogitAdjusted | WeightedBce
 
 
 # --- the one net correction --------------------------------------------------------------------

@@ -22,6 +22,8 @@ from balancekit.plan.choices import (
     Correction,
     CrossEntropy,
     Focal,
+    GaussianWeighted,
+    Ghm,
     LogitAdjusted,
     Loss,
     NoAugmentation,
@@ -161,9 +163,13 @@ class Plan(_Part, frozen=True, kw_only=True):
         match self.loss:
             case ClassBalanced(beta=beta):
                 return effective_number_weights(self.data.class_counts, beta)
-            case CrossEntropy(class_weights=given) | Focal(class_weights=given):
-                return np.ones(n_classes) if given is None else np.array(given)
-            case WeightedBce(pos_weight=given):
+            case (
+                CrossEntropy(class_weights=given)
+                | Focal(class_weights=given)
+                | Ghm(class_weights=given)
+                | GaussianWeighted(class_weights=given)
+                | WeightedBce(pos_weight=given)
+            ):
                 return np.ones(n_classes) if given is None else np.array(given)
         return np.ones(n_classes)
 

@@ -20,6 +20,8 @@ from balancekit.plan import (
     CrossEntropy,
     DataRef,
     Focal,
+    GaussianWeighted,
+    Ghm,
     LogitAdjusted,
     Natural,
     NoAugmentation,
@@ -59,6 +61,8 @@ augmentation = st.just(NoAugmentation()) | st.builds(
 losses = (
     st.builds(CrossEntropy, class_weights=some_weights)
     | st.builds(Focal, gamma=st.floats(0, 9), class_weights=some_weights)
+    | st.builds(Ghm, n_bins=st.integers(1, 99), class_weights=some_weights)
+    | st.builds(GaussianWeighted, sigma=st.floats(0.3, 2), class_weights=some_weights)
     | st.builds(ClassBalanced, beta=st.floats(0, 1, exclude_max=True))
     | st.builds(LogitAdjusted, tau=st.floats(-9, 9))
     | st.builds(WeightedBce, pos_weight=some_weights)
@@ -308,6 +312,9 @@ IMPOSSIBLE = {
     "alpha": lambda: Power(alpha=4.1),
     "alpha is no number": lambda: Power(alpha=NAN),
     "gamma": lambda: Focal(gamma=-0.1),
+    "no bins": lambda: Ghm(n_bins=0),
+    "a momentum of 1": lambda: Ghm(momentum=1.0),
+    "a weight below 0": lambda: GaussianWeighted(sigma=0.2),
     "beta": lambda: ClassBalanced(beta=1.0),
     "beta is no number": lambda: ClassBalanced(beta=NAN),
     "tau": lambda: LogitAdjusted(tau=NAN),
@@ -316,7 +323,7 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("make", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
 def test_an_impossible_choice_is_not_made(make):
-    with pytest.raises(ValueError, match=r"^(alpha|beta|gamma|tau): expected"):
+    with pytest.raises(ValueError, match=r"^(alpha|beta|gamma|momentum|n_bins|sigma|tau): expected"):
         make()
 
 
