@@ -51,8 +51,8 @@ def seesaw_loss(
 ) -> Tensor:
     """Cross-entropy of z_j + log(M_yj·C_yj): float [], or [N, d1, …] without reduction.
 
-    M_yj = min(1, N_j / N_y)^p spares rarer classes, C_yj = max(1, p_j / p_y)^q, of p =
-    softmax(z), does not where they are mistaken for y. Neither has a gradient of its own.
+    M_yj = min(1, N_j / N_y)^p spares classes rarer than y. C_yj = max(1, p_j / p_y)^q, of p =
+    softmax(z), pushes down those mistaken for y. Neither has a gradient of its own.
     Soft targets t give Σ_c t_c·L_c, in time that grows with the square of C; for mixup it is
     quicker to add the losses of both classes, each with its share as `sample_weight`.
 
@@ -63,8 +63,7 @@ def seesaw_loss(
         class_weights: float [C].
         p: strength of the mitigation M, at least 0; 0 leaves it out.
         q: strength of the compensation C, at least 0; 0 leaves it out.
-        min_probability: in [0, 1), what p_y counts at least in C. 0 is the paper, 0.01 the
-            authors' code.
+        min_probability: in [0, 1), least p_y in C; 0 is the paper, 0.01 the authors' code.
         reduction: "mean", "sum" or "none".
         ignore_index: hard target that does not count.
         sample_weight: float [N], [N, d1] and so on.
@@ -74,7 +73,7 @@ def seesaw_loss(
     Raises:
         OptionError: shapes, dtypes or options that do not fit.
 
-    Source: Wang et al. 2021 (arXiv 2008.10032), eqs. 3 to 6.
+    Source: Wang et al. 2021 (arXiv 2008.10032), section 3.
 
     >>> logits, targets = torch.zeros(1, 2), torch.tensor([0])
     >>> seesaw_loss(logits, targets, torch.tensor([100, 1]), p=0.5)  # log(1 + 0.1)
@@ -125,7 +124,8 @@ class _Seesaw:
     def _hard_losses(self, logits: Tensor, targets: Tensor, ignore_index: int) -> Tensor:
         # Ignored targets have some class here and 0 in the end; wrong ones are refused below.
         index = targets.clamp(0, logits.shape[1] - 1).unsqueeze(1)  # [N, 1, …]
-        shifted = logits + self._shift(logits.detach(), index)
+        # In place, on a tensor of its own: one fewer of the size of the logits.
+        shifted = self._shift(logits.detach(), index).add_(logits)
         arguments = (targets, ignore_index, Plain(), self.class_weights, SoftmaxShift())
         return softmax_losses(shifted, *arguments).losses
 
@@ -161,11 +161,11 @@ class _Seesaw:
         # A target that is ruled out has an infinite loss, which nothing needs to compensate.
         own = own.masked_fill(own == -math.inf, math.inf)
         # log(p_j / p_y) = z_j - z_y: a quotient of the p would lose its digits.
-        shift = (logits - own).clamp_(min=0).mul_(self.q)
+        shift = (logits - own).relu_().mul_(self.q)
         if self.p > 0:
             logs = self.class_counts.to(logits.dtype).clamp(min=1).log()  # [C]
             along_classes = logs.reshape(-1, *[1] * (logits.ndim - 2))
-            shift += (along_classes - logs[index]).clamp_(max=0).mul_(self.p)
+            shift -= (logs[index] - along_classes).relu_().mul_(self.p)
         return shift
 
 

@@ -4,6 +4,7 @@ The forward writes ∂L/∂z up to a factor for each target, (p - onehot)·scale
 multiplies it out. Two tensors of the size of the logits, as F.cross_entropy has.
 """
 
+import math
 from typing import Any
 
 import torch
@@ -100,6 +101,9 @@ def _directions(
         own = index[rows]  # [n, 1, …]
         torch.log_softmax(_shifted(z, own, scale, bias, margin), 1, out=out)
         log_p = out.gather(1, own)
+        if scale is not None:
+            # Scaled logits lie far apart: numbers below the least normal one are ten times slower.
+            torch.threshold_(out, math.log(torch.finfo(dtype).tiny), -math.inf)
         # p - onehot, its entry at y as -Σ_{j≠y} p_j: 1 - p_y would lose all digits near 1.
         q = out.exp_().scatter_(1, own, 0.0).sum(1, keepdim=True)
         out.scatter_(1, own, -q)
