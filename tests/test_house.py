@@ -60,6 +60,8 @@ def test_files_and_functions_stay_short(path):
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = node.end_lineno - node.lineno + 1
             assert length <= MAX_FUNCTION_LINES, f"{node.name} has {length} lines"
+            if any(ast.unparse(decorator) == "triton.jit" for decorator in node.decorator_list):
+                continue  # a kernel takes every pointer and stride on its own
             arguments = node.args.posonlyargs + node.args.args
             own = [a for a in arguments if a.arg not in ("self", "cls")]
             assert len(own) <= MAX_POSITIONAL, f"{node.name} has {len(own)} plain parameters"

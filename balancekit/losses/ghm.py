@@ -100,7 +100,7 @@ def ghm_c_loss(
     tensor([0.0121, 0.0121, 0.0121, 8.0363])
     """
     check_reduction(reduction, normalizer, sync)
-    n_bins = _checked_whole("n_bins", n_bins) if counts is None else len(counts)
+    n_bins = _checked_whole("n_bins", n_bins) if counts is None else _n_bins_of(counts)
     terms = _base_terms(logits, targets, class_weights, ignore_index, _checked_base(base), n_bins)
     if counts is None:
         counts = sum_over_ranks(_bin_counts(terms, n_bins), sync)
@@ -358,6 +358,12 @@ def _harmonised(terms: _Terms, counts: Tensor, options: CallOptions) -> Tensor:
         sync=options["sync"],
         positives=terms.positives,
     )
+
+
+def _n_bins_of(counts: Tensor) -> int:
+    if counts.ndim != 1 or not len(counts):
+        raise OptionError(f"counts: expected one number a bin, [M], got {list(counts.shape)}.")
+    return len(counts)
 
 
 def _check_precision(counts: Tensor) -> None:

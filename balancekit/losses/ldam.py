@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from balancekit.errors import OptionError
-from balancekit.losses.arguments import check_class_values
+from balancekit.losses.arguments import check_class_values, check_softmax
 from balancekit.losses.criterion import (
     ClassCriterion,
     Options,
@@ -90,6 +90,7 @@ def ldam_loss(
     >>> ldam_loss(logits, targets, torch.tensor([0.1, 0.2]), scale=10.0)
     tensor(2.1269)
     """
+    check_softmax(logits, targets)
     check_class_values("margins", margins, logits)
     scales = _checked_scale(scale) * torch.ones_like(margins)  # [C]
     return softmax_loss(

@@ -7,7 +7,12 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from balancekit.losses.arguments import check_finite, check_range
+from balancekit.losses.arguments import (
+    check_class_values,
+    check_finite,
+    check_range,
+    check_softmax,
+)
 from balancekit.losses.criterion import ClassCriterion, Options, as_array, as_class_values
 from balancekit.losses.kernels.modulations import Plain
 from balancekit.losses.kernels.softmax import SoftmaxShift
@@ -112,6 +117,8 @@ def balanced_softmax_loss(
     >>> balanced_softmax_loss(torch.zeros(1, 2), torch.tensor([1]), torch.tensor([75, 25]))
     tensor(1.3863)
     """
+    check_softmax(logits, targets)
+    check_class_values("class_counts", class_counts, logits)
     return logit_adjusted_cross_entropy(
         logits,
         targets,

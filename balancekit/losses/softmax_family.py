@@ -68,13 +68,10 @@ def softmax_loss(
         losses = soft_target_losses(logits, targets, modulation, class_weights, shift)
     else:
         losses, _ = softmax_losses(logits, targets, ignore_index, modulation, class_weights, shift)
-    weights = None
-    if normalizer == "weight" and class_weights is not None:
-        weights = target_class_weights(targets, valid, class_weights)
     return reduce_losses(
         losses,
         valid,
-        target_weights=weights,
+        target_weights=_weights(normalizer, targets, valid, class_weights),
         sample_weight=sample_weight,
         reduction=reduction,
         normalizer=normalizer,
@@ -96,6 +93,15 @@ def target_class_weights(targets: Tensor, valid: Tensor, class_weights: Tensor) 
     return torch.where(valid, class_weights[torch.where(valid, targets, 0)], 0.0)
 
 
+def _weights(
+    normalizer: Normalizer | Tensor, targets: Tensor, valid: Tensor, class_weights: Tensor | None
+) -> Tensor | None:
+    """Weights of the targets, where "mean" divides by them."""
+    if class_weights is None or isinstance(normalizer, Tensor) or normalizer != "weight":
+        return None
+    return target_class_weights(targets, valid, class_weights)
+
+
 def _smoothed(
     logits: Tensor,
     targets: Tensor,
@@ -106,7 +112,7 @@ def _smoothed(
 ) -> Tensor:
     """Cross-entropy of smoothed targets, as torch defines it with class weights: [N, d1, …]."""
     assert shift.margin is None
-    logits = shift_logits(torch.where(valid.unsqueeze(1), logits, 0.0), shift.scale, shift.bias)
+    logits = shift_logits(torch.where(valid.unsqueeze(1), logits, 0.0), shift)
     if targets.is_floating_point():
         targets = targets.to(logits.dtype)
     else:

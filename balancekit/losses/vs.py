@@ -7,7 +7,12 @@ import torch  # noqa: F401 the examples use it
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from balancekit.losses.arguments import check_class_values, check_finite, check_range
+from balancekit.losses.arguments import (
+    check_class_values,
+    check_finite,
+    check_range,
+    check_softmax,
+)
 from balancekit.losses.criterion import (
     ClassCriterion,
     Options,
@@ -92,6 +97,7 @@ def vs_loss(
     >>> vs_loss(logits, targets, torch.tensor([1.0, 0.5]), torch.zeros(2))
     tensor(1.3133)
     """
+    check_softmax(logits, targets)
     check_class_values("bias", bias, logits)
     return softmax_loss(
         logits,

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from importlib.util import find_spec
 from typing import Literal
 
 import torch
@@ -37,7 +36,7 @@ def way_for(logits: Tensor, *constants: Tensor | None) -> Way:
     # First, and alone: a compiler sees its plain formula and nothing of what follows.
     if torch.compiler.is_compiling() or torch._C._get_tracing_state():
         return "reference"
-    if _REFERENCE_ONLY.get() or not logits.numel():
+    if _REFERENCE_ONLY.get() or not logits.ndim or not logits.numel():
         return "reference"
     if torch._C._are_functorch_transforms_active():
         return "reference"  # jvp and nested vmap have no rule for an autograd node
@@ -61,10 +60,17 @@ def has_value(tensor: Tensor, value: int) -> bool:
     """Whether a tensor on the CPU may have this value anywhere; a look at its range is cheap."""
     if tensor.dtype == torch.bool:
         return value in (0, 1)
+    if tensor.is_floating_point():
+        # Two looks, the second seldom needed, cost half of aminmax.
+        return not (bool(tensor.amin() > value) or bool(tensor.amax() < value))
     low, high = tensor.aminmax()
     return not (bool(low > value) or bool(high < value))  # so that NaN counts as may be
 
 
 @cache
 def _has_triton() -> bool:
-    return find_spec("triton") is not None
+    try:
+        import triton  # noqa: F401 whether it can be
+    except ImportError:
+        return False
+    return True

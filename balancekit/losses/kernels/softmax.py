@@ -5,12 +5,13 @@ L = w_y·modulation(p_y), p = softmax(u)
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from balancekit.losses.arguments import full_precision
 from balancekit.losses.kernels.choice import way_for
 from balancekit.losses.kernels.modulations import Modulation
 from balancekit.losses.margins import class_margins, target_margins
@@ -18,6 +19,7 @@ from balancekit.losses.margins import class_margins, target_margins
 __all__ = [
     "SoftmaxLosses",
     "SoftmaxShift",
+    "differentiable_gradient",
     "reference_softmax_losses",
     "shift_logits",
     "soft_target_losses",
@@ -32,6 +34,10 @@ class SoftmaxShift:
     scale: Tensor | None = None
     bias: Tensor | None = None
     margin: Tensor | None = None
+
+    def constants(self) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
+        """Scale, bias and margin."""
+        return self.scale, self.bias, self.margin
 
 
 class SoftmaxLosses(NamedTuple):
@@ -62,9 +68,8 @@ def softmax_losses(
         class_weights: float [C].
         shift: of the logits.
     """
-    constants = (class_weights, shift.scale, shift.bias, shift.margin)
-    arguments = (logits, targets, ignore_index, modulation, *constants)
-    match way_for(logits, *constants):
+    arguments = (logits, targets, ignore_index, modulation, class_weights, shift)
+    match way_for(logits, class_weights, *shift.constants()):
         case "cpu":
             from balancekit.losses.kernels.softmax_cpu import softmax_losses_cpu
 
@@ -82,19 +87,17 @@ def reference_softmax_losses(
     targets: Tensor,
     ignore_index: int,
     modulation: Modulation,
-    class_weights: Tensor | None = None,
-    scale: Tensor | None = None,
-    bias: Tensor | None = None,
-    margin: Tensor | None = None,
+    class_weights: Tensor | None,
+    shift: SoftmaxShift,
 ) -> tuple[Tensor, Tensor]:
     """The plain formula of `softmax_losses`, differentiable as often as wished."""
     valid = targets != ignore_index
     index = torch.where(valid, targets, 0)
     # Before any formula: 0 times the gradient at an infinite logit would be NaN.
-    shifted = shift_logits(torch.where(valid.unsqueeze(1), logits, 0.0), scale, bias)
+    shifted = shift_logits(torch.where(valid.unsqueeze(1), logits, 0.0), shift)
     margins = target_margins(shifted, index)  # [N, …]
-    if margin is not None:
-        margins = margins + margin.to(margins.dtype)[index]
+    if shift.margin is not None:
+        margins = margins + shift.margin.to(margins.dtype)[index]
     log_p, log_q = F.logsigmoid(-margins), F.logsigmoid(margins)
     losses = modulation.losses(log_p, log_q)
     if class_weights is not None:
@@ -118,7 +121,7 @@ def soft_target_losses(
         class_weights: float [C].
         shift: of the logits.
     """
-    margins = class_margins(shift_logits(logits, shift.scale, shift.bias))  # [N, C, …]
+    margins = class_margins(shift_logits(logits, shift))  # [N, C, …]
     if shift.margin is not None:
         margins = margins + _along_classes(shift.margin, margins)
     losses = modulation.losses(F.logsigmoid(-margins), F.logsigmoid(margins))
@@ -128,12 +131,29 @@ def soft_target_losses(
     return torch.where(shares == 0, 0.0, losses * shares).sum(1)
 
 
-def shift_logits(logits: Tensor, scale: Tensor | None, bias: Tensor | None) -> Tensor:
-    """U = scale·z + bias in float32 or float64: [N, C, d1, …]."""
-    logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
-    if scale is not None:
-        logits = logits * _along_classes(scale, logits)
-    return logits if bias is None else logits + _along_classes(bias, logits)
+def shift_logits(logits: Tensor, shift: SoftmaxShift) -> Tensor:
+    """scale·z + bias in float32 or float64, without the margins: [N, C, d1, …]."""
+    logits = full_precision(logits)
+    if shift.scale is not None:
+        logits = logits * _along_classes(shift.scale, logits)
+    return logits if shift.bias is None else logits + _along_classes(shift.bias, logits)
+
+
+def differentiable_gradient(
+    logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], grad: Tensor
+) -> Tensor:
+    """∂L/∂z with a graph of its own, for gradients of gradients: [N, C, d1, …].
+
+    Args:
+        logits: float [N, C] or [N, C, d1, …].
+        targets: int64 [N, d1, …].
+        arguments: the others of `reference_softmax_losses`.
+        grad: float [N, d1, …], of the losses.
+    """
+    with torch.enable_grad():
+        losses, _ = reference_softmax_losses(logits, targets, *arguments)
+        (gradient,) = torch.autograd.grad(losses, logits, grad, create_graph=True)
+    return gradient
 
 
 def _along_classes(values: Tensor, logits: Tensor) -> Tensor:

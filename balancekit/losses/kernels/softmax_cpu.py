@@ -13,6 +13,7 @@ from torch import Tensor
 from balancekit.errors import OptionError
 from balancekit.losses.kernels.choice import has_value
 from balancekit.losses.kernels.modulations import Modulation
+from balancekit.losses.kernels.softmax import SoftmaxShift, differentiable_gradient
 
 __all__ = ["softmax_losses_cpu"]
 
@@ -25,13 +26,11 @@ def softmax_losses_cpu(
     targets: Tensor,
     ignore_index: int,
     modulation: Modulation,
-    class_weights: Tensor | None = None,
-    scale: Tensor | None = None,
-    bias: Tensor | None = None,
-    margin: Tensor | None = None,
+    class_weights: Tensor | None,
+    shift: SoftmaxShift,
 ) -> tuple[Tensor, Tensor]:
     """Losses and 1 - p_y, as `reference_softmax_losses` gives them."""
-    arguments = (ignore_index, modulation, class_weights, scale, bias, margin)
+    arguments = (ignore_index, modulation, class_weights, shift)
     losses, missed = _SoftmaxLosses.apply(logits, targets, arguments)  # type: ignore[no-untyped-call]
     return losses, missed
 
@@ -41,12 +40,12 @@ class _SoftmaxLosses(torch.autograd.Function):
     def forward(
         ctx: Any, logits: Tensor, targets: Tensor, arguments: tuple[Any, ...]
     ) -> tuple[Tensor, Tensor]:
-        ignore_index, modulation, class_weights, *shift = arguments
+        ignore_index, modulation, class_weights, shift = arguments
         ignored = targets == ignore_index if has_value(targets, ignore_index) else None
         index = targets if ignored is None else targets.masked_fill(ignored, 0)
         _check_index(index, logits.shape[1], ignore_index)
         nll, missed, direction = _directions(
-            logits, index.unsqueeze(1), ignored, *shift, keep=ctx.needs_input_grad[0]
+            logits, index.unsqueeze(1), ignored, shift, keep=ctx.needs_input_grad[0]
         )
         losses, slopes = modulation.losses_and_slopes(nll, missed)
         if class_weights is not None:
@@ -63,7 +62,7 @@ class _SoftmaxLosses(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None, None]:
         logits, targets, direction, slopes = ctx.saved_tensors
         if torch.is_grad_enabled():
-            return _differentiable_gradient(logits, targets, ctx.arguments, grad), None, None
+            return differentiable_gradient(logits, targets, ctx.arguments, grad), None, None
         return (direction * (slopes * grad).unsqueeze(1)).to(logits.dtype), None, None
 
 
@@ -80,9 +79,7 @@ def _directions(
     logits: Tensor,
     index: Tensor,
     ignored: Tensor | None,
-    scale: Tensor | None,
-    bias: Tensor | None,
-    margin: Tensor | None,
+    shift: SoftmaxShift,
     *,
     keep: bool,
 ) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -92,7 +89,7 @@ def _directions(
     missed = torch.empty_like(nll)
     shape = logits.shape if keep else (0, *logits.shape[1:])
     direction = torch.empty(shape, dtype=dtype)
-    scale, bias, margin = (_as(values, dtype) for values in (scale, bias, margin))
+    scale, bias, margin = (_as(values, dtype) for values in shift.constants())
     n_rows = max(1, PIECE // (logits.numel() // len(logits)))
     for start in range(0, len(logits), n_rows):
         rows = slice(start, start + n_rows)
@@ -135,15 +132,3 @@ def _along_classes(values: Tensor, logits: Tensor) -> Tensor:
 
 def _as(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:
     return None if values is None else values.detach().to(dtype)
-
-
-def _differentiable_gradient(
-    logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], grad: Tensor
-) -> Tensor:
-    """The gradient with a graph of its own, where one of it will be taken."""
-    from balancekit.losses.kernels.softmax import reference_softmax_losses
-
-    with torch.enable_grad():
-        losses, _ = reference_softmax_losses(logits, targets, *arguments)
-        (gradient,) = torch.autograd.grad(losses, logits, grad, create_graph=True)
-    return gradient
