@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
@@ -17,7 +18,7 @@ from balancekit.report.terminal.layout import (
     say_meanings,
 )
 from balancekit.report.words import percent, printable
-from balancekit.weights import effective_number_weights
+from balancekit.weights import effective_number_weights, effective_sample_size
 
 __all__ = ["show_plan"]
 
@@ -87,5 +88,16 @@ def _show_weights(plan: Plan, console: Console) -> None:
     names = [plan.data.class_names[c] for c in shown]
     n_between = len(counts) - len(shown)
     titles = class_table(console, "class", names, columns, cut=cut, n_between=n_between)
-    at_the_end = {} if is_steady(plan.sampling) else {"drawn": "share of the draws, at the end"}
-    say_meanings(console, MEANINGS | at_the_end, titles)
+    meanings = dict(MEANINGS)
+    if not is_steady(plan.sampling):
+        meanings["drawn"] = "share of the draws, at the end"
+    if plan.data.task == "classification":
+        meanings["weights alone"] += f": {_worth(counts, alone)}"
+        if np.ptp(weights) > 0:
+            meanings["weight"] += f": {_worth(counts, weights)}"
+    say_meanings(console, meanings, titles)
+
+
+def _worth(counts: Sequence[int], weights: NDArray[np.float64]) -> str:
+    """How far weights lessen what the samples tell: they count as fewer of equal weight."""
+    return f"worth {effective_sample_size(counts, weights):,.0f} of {sum(counts):,} samples"
