@@ -3,7 +3,13 @@
 collect_ignore = [
     "cases.py",
     "generate.py",
+    "loss_cases.py",
+    "loss_costs.py",
+    "loss_device.py",
+    "loss_peers.py",
+    "losses.py",
     "peers.py",
+    "rows.py",
     "run.py",
     "sampler_cases.py",
     "sampler_rows.py",

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from sampler_rows import Contender, Floor, Row, compared, measured
+from rows import Contender, measured
+from sampler_rows import Floor, Row, compared, told
 from torch.utils.data import BatchSampler, DistributedSampler, TensorDataset, WeightedRandomSampler
 
 from balancekit.samplers import ClassIndex
@@ -223,7 +224,7 @@ def grown(name: str, shapes: list[tuple[int, int, int]], runs: int) -> Iterator[
         what = f"{power(n_draws)} draws from {power(n)}, {n_classes:,} classes, imbalance {ratio:,}"
         # Beyond a thousand classes a block holds few draws of each, and runs gain nothing.
         floor = None if side is sides[0] or n_classes > 1000 else Floor(2)
-        beside = f"{peer.contender.name}: {peer}"
+        beside = f"{peer.contender.name}: {told(peer)}"
         yield Row.of(name, what, side, sides[0], floor, beside=beside)
 
 

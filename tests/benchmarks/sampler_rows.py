@@ -1,38 +1,12 @@
-"""Two sides, measured in turn, as a line of a table."""
+"""Two sides, measured in turn, as a line of the samplers' table."""
 
-import importlib.util
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
-__all__ = ["HEADINGS", "Contender", "Floor", "Row", "Side", "compared", "measured"]
+from rows import Contender, Side, fraction, measured
+
+__all__ = ["HEADINGS", "Floor", "Row", "compared", "told"]
 
 HEADINGS = ("name", "what", "balancekit", "instead", "ratio", "of CPU time", "floor", "verdict")
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One side of a comparison.
-
-    Attributes:
-        name: of what is measured.
-        make: what is made first, timed by itself; None if nothing is.
-        run: what is timed, given what was made.
-        n_draws: indices that it yields; None if the time is not that of indices.
-        library: that it needs beyond what balancekit needs.
-    """
-
-    name: str
-    make: Callable[[], Any] | None
-    run: Callable[[Any], object]
-    n_draws: int | None = None
-    library: str | None = None
-
-    @property
-    def is_installed(self) -> bool:
-        """Whether it can run."""
-        return self.library is None or importlib.util.find_spec(self.library) is not None
 
 
 @dataclass(frozen=True)
@@ -40,31 +14,6 @@ class Floor:
     """What must hold: at most this ratio, our time over that of the other side."""
 
     most_ratio: float
-
-
-@dataclass
-class Side:
-    """What was measured of one side: the least of all runs."""
-
-    contender: Contender
-    made_s: float = 0.0
-    wall_s: list[float] = field(default_factory=list)
-    core_s: list[float] = field(default_factory=list)
-
-    @property
-    def wall(self) -> float:
-        """Seconds, of each index if it yields some."""
-        return min(self.wall_s) / (self.contender.n_draws or 1)
-
-    @property
-    def core(self) -> float:
-        """The same of all cores together."""
-        return min(self.core_s) / (self.contender.n_draws or 1)
-
-    def __str__(self) -> str:
-        if self.contender.n_draws is None:
-            return f"{self.wall * 1e3:.3g} ms" if self.wall < 1 else f"{self.wall:.2f} s"
-        return f"{self.wall * 1e9:,.0f} ns an index, made in {self.made_s:.2f} s"
 
 
 @dataclass(frozen=True)
@@ -89,8 +38,8 @@ class Row:
         return cls(
             name,
             what,
-            str(ours),
-            beside or f"{other.contender.name}: {other}",
+            told(ours),
+            beside or f"{other.contender.name}: {told(other)}",
             (fraction(ratio), fraction(core_ratio)),
             "" if floor is None else f"≤ {fraction(floor.most_ratio)}",
             floor is not None and ratio > floor.most_ratio,
@@ -102,37 +51,19 @@ class Row:
         return (self.name, self.what, self.ours, self.instead, *self.ratios, self.floor, verdict)
 
 
-def fraction(ratio: float) -> str:
-    """A ratio as one reads it: "1/12" of the other's time, or "1.3" of it."""
-    return f"1/{1 / ratio:.3g}" if ratio <= 0.5 else f"{ratio:.3g}"
-
-
 def compared(
     name: str, what: str, ours: Contender, other: Contender, floor: Floor | None, runs: int
 ) -> Row:
     """The row of two sides; without the other, if its library is not installed."""
     if not other.is_installed:
         (side,) = measured([ours], runs)
-        return Row(name, what, str(side), remark=f"{other.name} is not installed (--peers)")
+        return Row(name, what, told(side), remark=f"{other.name} is not installed (--peers)")
     side, beside = measured([ours, other], runs)
     return Row.of(name, what, side, beside, floor)
 
 
-def measured(contenders: Sequence[Contender], runs: int) -> list[Side]:
-    """Each side, made anew and measured in each run, in turn, so that load strikes all."""
-    sides = [Side(contender) for contender in contenders]
-    for run in range(runs):
-        for side in sides:
-            measure(side, is_first=run == 0)
-    return sides
-
-
-def measure(side: Side, *, is_first: bool) -> None:
-    began = time.perf_counter()
-    made = side.contender.make() if side.contender.make else None
-    seconds = time.perf_counter() - began
-    side.made_s = seconds if is_first else min(side.made_s, seconds)
-    began, began_core = time.perf_counter(), time.process_time()
-    side.contender.run(made)
-    side.core_s.append(time.process_time() - began_core)
-    side.wall_s.append(time.perf_counter() - began)
+def told(side: Side) -> str:
+    """The time of one side, of an index if it yields some."""
+    if side.contender.n_parts is None:
+        return f"{side.wall * 1e3:.3g} ms" if side.wall < 1 else f"{side.wall:.2f} s"
+    return f"{side.wall * 1e9:,.0f} ns an index, made in {side.made_s:.2f} s"

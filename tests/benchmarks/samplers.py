@@ -9,11 +9,10 @@ Both sides take turns in one process; memory is measured in processes of its own
 """
 
 import argparse
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 
+from rows import install_peers, print_table
 from sampler_cases import CASES, print_memory
 from sampler_rows import HEADINGS
 
@@ -30,13 +29,13 @@ def main() -> int:
         print_memory(asked.memory[0], int(asked.memory[1]))
         return 0
     if asked.peers:
-        install_peers(asked.peers)
+        install_peers(asked.peers, PEERS)
     rows = []
     for name in asked.names or CASES:
         for row in CASES[name](SCALES[asked.scale], asked.runs):
             print(" · ".join(row.cells()), file=sys.stderr, flush=True)
             rows.append(row)
-    show([row.cells() for row in rows], markdown=asked.markdown)
+    print_table(HEADINGS, [row.cells() for row in rows], markdown=asked.markdown)
     return int(any(row.is_missed for row in rows))
 
 
@@ -52,30 +51,6 @@ def parsed() -> argparse.Namespace:
     if unknown := set(asked.names) - set(CASES):
         parser.error(f"expected names of {', '.join(CASES)}, got {', '.join(sorted(unknown))}")
     return asked
-
-
-def install_peers(folder: Path) -> None:
-    """Take the peers from a folder of their own; they are put there, if it does not exist."""
-    if not folder.exists():
-        options = ["--quiet", "--no-deps", "--target", str(folder)]
-        command = [sys.executable, "-m", "pip", "install", *options, *PEERS]
-        subprocess.run(command, check=True)
-    sys.path.append(str(folder))
-
-
-def show(rows: list[tuple[str, ...]], *, markdown: bool) -> None:
-    """The table on stdout."""
-    if markdown:
-        for cells in (HEADINGS, ("---",) * len(HEADINGS), *rows):
-            print("| " + " | ".join(cells) + " |")
-        return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*HEADINGS)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=max(shutil.get_terminal_size((160, 24)).columns, 100)).print(table)
 
 
 if __name__ == "__main__":
