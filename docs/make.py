@@ -3,6 +3,8 @@
 - reference/commands.md, from the commands' own help
 - reference/issues.md, from the table of issue kinds
 - reference/gates.md, from the measures that --fail-on knows
+- reference/losses.md, from the table of losses, by losses_page.py
+- pictures/losses/, from the losses, by loss_pictures.py
 - pictures/analyze.svg, what `balancekit analyze` prints of the digits of `balancekit demo`
 - pictures/one-net-correction.svg, what the example of explanation/one-net-correction.md learns
 """
@@ -10,6 +12,7 @@
 import contextlib
 import io
 import re
+import runpy
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -116,6 +119,23 @@ def gates_page() -> str:
     )
 
 
+def losses_page() -> str:
+    """Every loss, with its picture."""
+    page: str = _script("losses_page")["losses_page"](loss_pictures())
+    return page
+
+
+def loss_pictures() -> dict[str, str]:
+    """The pictures of the losses, SVG by name."""
+    pictures: dict[str, str] = _script("loss_pictures")["loss_pictures"]()
+    return pictures
+
+
+def _script(name: str) -> dict[str, Any]:
+    """What another file of this folder defines, which need not be on the path."""
+    return runpy.run_path(str(DOCS / f"{name}.py"))
+
+
 def analyze_picture() -> str:
     """The report of the digits, as SVG."""
     with tempfile.TemporaryDirectory() as home, contextlib.chdir(home):
@@ -164,3 +184,6 @@ if __name__ == "__main__":
     (DOCS / "reference" / "gates.md").write_text(gates_page())
     (DOCS / "pictures" / "analyze.svg").write_text(analyze_picture())
     (DOCS / "pictures" / "one-net-correction.svg").write_text(one_net_picture())
+    (DOCS / "reference" / "losses.md").write_text(losses_page())
+    for name, picture in loss_pictures().items():
+        (DOCS / "pictures" / "losses" / f"{name}.svg").write_text(picture)

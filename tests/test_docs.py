@@ -18,6 +18,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"# exit code (\d)")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
 
@@ -111,8 +112,21 @@ def test_readme_holds_one_short_example_and_the_two_commands():
     assert "pip install -c constraints.txt -e '.[test]' && pytest\n" in text
 
 
-@pytest.mark.parametrize("name", ["commands", "gates", "issues"])
+@pytest.mark.parametrize("name", ["commands", "gates", "issues", "losses"])
 def test_generated_pages_are_up_to_date(name):
     make = runpy.run_path(str(ROOT / "docs" / "make.py"))
     page = (ROOT / "docs" / "reference" / f"{name}.md").read_text()
     assert page == make[f"{name}_page"](), "run `python docs/make.py`"
+
+
+def test_pictures_of_the_losses_are_up_to_date():
+    make = runpy.run_path(str(ROOT / "docs" / "make.py"))
+    folder = ROOT / "docs" / "pictures" / "losses"
+    drawn, kept = make["loss_pictures"](), {p.stem: p.read_text() for p in folder.glob("*.svg")}
+    assert drawn.keys() == kept.keys(), "run `python docs/make.py`, remove what is left over"
+    for name, picture in drawn.items():
+        now, then = NUMBER.split(picture), NUMBER.split(kept[name])
+        assert now == then, f"{name}: run `python docs/make.py`"
+        # Another processor may round a logarithm otherwise, and so a coordinate to a tenth.
+        numbers = [np.array(NUMBER.findall(text), float) for text in (picture, kept[name])]
+        np.testing.assert_allclose(*numbers, rtol=0.01, atol=0.11, err_msg=name)

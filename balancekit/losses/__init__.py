@@ -23,6 +23,10 @@ loss returned, in float32, as under autocast: a sum over a batch would overflow 
 Gradients come in the dtype of the logits. No loss makes a GPU wait for the values of a tensor.
 """
 
+from balancekit.losses.asymmetric import (
+    AsymmetricLoss,
+    asymmetric_loss,
+)
 from balancekit.losses.class_balanced import (
     ClassBalancedLoss,
     one_vs_rest_focal_loss,
@@ -32,6 +36,16 @@ from balancekit.losses.cross_entropy import (
     WeightedCrossEntropyLoss,
     cross_entropy,
     weighted_bce_with_logits,
+)
+from balancekit.losses.distribution_balanced import (
+    DistributionBalancedLoss,
+    distribution_balanced_loss,
+    rebalanced_weights,
+)
+from balancekit.losses.equalization import (
+    EQLv2Loss,
+    EqualizationWeights,
+    equalization_weights,
 )
 from balancekit.losses.focal import (
     FocalLoss,
@@ -138,6 +152,7 @@ from balancekit.losses.vs import (
 
 __all__ = [
     "FDS",
+    "AsymmetricLoss",
     "BMCLoss",
     "BalancedSoftmaxLoss",
     "Base",
@@ -146,6 +161,9 @@ __all__ = [
     "DeferredReweighting",
     "DenseWeightLoss",
     "DiceLoss",
+    "DistributionBalancedLoss",
+    "EQLv2Loss",
+    "EqualizationWeights",
     "FocalLoss",
     "FocalRLoss",
     "FocalTverskyLoss",
@@ -172,6 +190,7 @@ __all__ = [
     "VSLoss",
     "WeightedBCELoss",
     "WeightedCrossEntropyLoss",
+    "asymmetric_loss",
     "balanced_softmax_loss",
     "bmc_loss",
     "check_unified",
@@ -180,6 +199,8 @@ __all__ = [
     "cross_entropy",
     "decay_groups",
     "dice_loss",
+    "distribution_balanced_loss",
+    "equalization_weights",
     "fit_gaussian_mixture",
     "focal_loss",
     "focal_r_loss",
@@ -198,6 +219,7 @@ __all__ = [
     "logit_adjusted_cross_entropy",
     "one_vs_rest_focal_loss",
     "poly_loss",
+    "rebalanced_weights",
     "retrain_classifier_",
     "seesaw_loss",
     "sigmoid_focal_loss",

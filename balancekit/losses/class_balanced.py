@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from balancekit.errors import OptionError
-from balancekit.losses.arguments import check_class_values, check_softmax
+from balancekit.losses.arguments import check_class_values, check_softmax, full_precision
 from balancekit.losses.criterion import (
     ClassCriterion,
     Options,
@@ -17,7 +17,7 @@ from balancekit.losses.criterion import (
 )
 from balancekit.losses.cross_entropy import cross_entropy
 from balancekit.losses.kernels.modulations import Asymmetric
-from balancekit.losses.kernels.sigmoid import sigmoid_row_losses
+from balancekit.losses.kernels.sigmoid import one_vs_rest_losses, sigmoid_row_losses
 from balancekit.losses.ranks import Sync
 from balancekit.losses.reduction import Normalizer, Reduction, check_reduction, reduce_losses
 from balancekit.losses.softmax_family import target_class_weights
@@ -64,19 +64,18 @@ def one_vs_rest_focal_loss(
     check_reduction(reduction, normalizer, sync)
     is_soft = check_softmax(logits, targets)
     check_class_values("class_weights", class_weights, logits)
+    gamma = checked_gamma(gamma)
     if is_soft:
         valid = torch.ones_like(targets.select(1, 0), dtype=torch.bool)
-        shares = targets
+        losses = _soft_losses(logits, targets, class_weights, gamma)
     else:
         targets = targets.long()
         valid = targets != ignore_index
-        shares = _one_hot(targets, valid, logits)
-    # No share is the index that is ignored: -1 stands nowhere but in ignored rows.
-    losses = sigmoid_row_losses(logits, shares, -1, Asymmetric(checked_gamma(gamma), gamma))
+        losses = one_vs_rest_losses(logits, targets, ignore_index, gamma)
     weights = None
     if class_weights is not None:
         weights = target_class_weights(targets, valid, class_weights).to(losses.dtype)
-        losses = losses * weights
+        losses = losses if is_soft else losses * weights
     return reduce_losses(
         losses,
         valid,
@@ -88,11 +87,22 @@ def one_vs_rest_focal_loss(
     )
 
 
-def _one_hot(targets: Tensor, valid: Tensor, logits: Tensor) -> Tensor:
-    """1 at the class of each target and 0 elsewhere, -1 where ignored: [N, C, d1, …]."""
-    index = torch.where(valid, targets, 0).unsqueeze(1)
-    background = torch.where(valid, 0.0, -1.0).unsqueeze(1)  # [N, 1, d1, …]
-    return background.expand_as(logits).scatter(1, index, background + 1.0 * valid.unsqueeze(1))
+def _soft_losses(
+    logits: Tensor, shares: Tensor, class_weights: Tensor | None, gamma: float
+) -> Tensor:
+    """Losses Σ_c t_c·w_c·L_c of soft targets, L_c that of the hard target c: [N, d1, …]."""
+    if class_weights is None:
+        return _row_losses(logits, shares, gamma)
+    weights = full_precision(class_weights).reshape(-1, *[1] * (shares.ndim - 2))
+    shares = (shares * weights).to(full_precision(logits).dtype)
+    # In each L_c all other labels are 0: Σ_c s_c of what they cost, where the rows have 1.
+    zeros = _row_losses(logits, torch.zeros_like(shares), gamma)
+    return _row_losses(logits, shares, gamma) + (shares.sum(1) - 1) * zeros
+
+
+def _row_losses(logits: Tensor, shares: Tensor, gamma: float) -> Tensor:
+    # No share is the index that is ignored.
+    return sigmoid_row_losses(logits, shares, -1, Asymmetric(gamma, gamma))
 
 
 class ClassBalancedLoss(ClassCriterion):

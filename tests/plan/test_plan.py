@@ -323,7 +323,9 @@ IMPOSSIBLE = {
 
 @pytest.mark.parametrize("make", IMPOSSIBLE.values(), ids=IMPOSSIBLE.keys())
 def test_an_impossible_choice_is_not_made(make):
-    with pytest.raises(ValueError, match=r"^(alpha|beta|gamma|momentum|n_bins|sigma|tau): expected"):
+    with pytest.raises(
+        ValueError, match=r"^(alpha|beta|gamma|momentum|n_bins|sigma|tau): expected"
+    ):
         make()
 
 

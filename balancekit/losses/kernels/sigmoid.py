@@ -4,13 +4,19 @@ L = t·P·L₁(p) + (1 - t)·N·L₀(p), p = sigmoid(z)
 """
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from balancekit.losses.kernels.choice import way_for
 from balancekit.losses.kernels.modulations import Asymmetric
+from balancekit.losses.margins import log_sigmoid
 
-__all__ = ["reference_sigmoid_losses", "sigmoid_losses", "sigmoid_row_losses"]
+__all__ = [
+    "one_vs_rest_losses",
+    "reference_one_vs_rest_losses",
+    "reference_sigmoid_losses",
+    "sigmoid_losses",
+    "sigmoid_row_losses",
+]
 
 
 def sigmoid_losses(
@@ -71,6 +77,34 @@ def sigmoid_row_losses(
             return reference_sigmoid_losses(*arguments).sum(1)
 
 
+def one_vs_rest_losses(logits: Tensor, targets: Tensor, ignore_index: int, gamma: float) -> Tensor:
+    """Focal losses of a sigmoid a class, label 1 at the target, summed: float [N, …].
+
+    Args:
+        logits: float [N, C] or [N, C, d1, …].
+        targets: int64 [N, d1, …].
+        ignore_index: target that does not count, whatever its logits are.
+        gamma: power of both labels.
+    """
+    if way_for(logits) == "cpu":
+        from balancekit.losses.kernels.sigmoid_cpu import one_vs_rest_losses_cpu
+
+        return one_vs_rest_losses_cpu(logits, targets, ignore_index, gamma)
+    return reference_one_vs_rest_losses(logits, targets, ignore_index, gamma)
+
+
+def reference_one_vs_rest_losses(
+    logits: Tensor, targets: Tensor, ignore_index: int, gamma: float
+) -> Tensor:
+    """The plain formula of `one_vs_rest_losses`: the row losses of one-hot rows."""
+    valid = targets != ignore_index
+    index = torch.where(valid, targets, 0).unsqueeze(1)
+    background = torch.where(valid, 0.0, -1.0).unsqueeze(1)  # [N, 1, d1, …]
+    rows = background.expand_as(logits).scatter(1, index, background + 1.0 * valid.unsqueeze(1))
+    # No label is the one that is ignored: -1 stands nowhere but in ignored rows.
+    return sigmoid_row_losses(logits, rows, -1, Asymmetric(gamma, gamma))
+
+
 def reference_sigmoid_losses(
     logits: Tensor,
     targets: Tensor,
@@ -85,7 +119,7 @@ def reference_sigmoid_losses(
     # Before any formula: 0 times the gradient at an infinite logit would be NaN.
     logits = torch.where(valid, logits, 0.0)
     shares = torch.where(valid, targets, 0).to(logits.dtype)
-    log_p, log_q = F.logsigmoid(logits), F.logsigmoid(-logits)
+    log_p, log_q = log_sigmoid(logits), log_sigmoid(-logits)
     positive = _focal(log_p, log_q, modulation.gamma_positive) * shares
     if modulation.margin:
         negative = _shifted_focal(log_p, log_q, modulation) * (1 - shares)
