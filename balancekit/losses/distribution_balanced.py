@@ -42,9 +42,7 @@ def distribution_balanced_loss(
 ) -> Tensor:
     """Distribution-balanced focal loss of labels: float [], or that of each label.
 
-    With u = z + κ·log_odds, label 1 costs r·f(-u) and label 0 costs r·f(λu)/λ, where f(w) =
-    q^γ·log(1 + e^w), q = sigmoid(w), and r is that of `rebalanced_weights`. A soft label t
-    costs t of the first and 1 - t of the second.
+    See `DistributionBalancedLoss` for the formula.
 
     Args:
         logits: float [N, L] or [N, L, d1, …], before sigmoid.
@@ -53,8 +51,8 @@ def distribution_balanced_loss(
         alpha: least weight of a label, at least 0.
         beta: how steeply a weight rises with the label's rarity in its sample, at least 0.
         mu: rarity at which a weight is alpha + ½; 0.3 for VOC, 0.2 for COCO.
-        negative_scale: λ, above 0, at which label 0 is tolerated; 5 for VOC, 2 for COCO.
-        kappa: κ, at least 0, how far a rare label's logit is taken for lower than it is.
+        negative_scale: λ, above 0, of label 0's logits; 5 for VOC, 2 for COCO.
+        kappa: κ, at least 0, of the bias.
         gamma: focus on hard labels, at least 0; 0 leaves cross-entropy.
         reduction: "mean", "sum" or "none".
         ignore_index: target that does not count.
@@ -65,23 +63,18 @@ def distribution_balanced_loss(
     Raises:
         OptionError: shapes, dtypes or options that do not fit.
 
-    Source: Wu et al. 2020 (arXiv 2007.09654), section 3. The authors' code divides κ by λ and
-    doubles the focal loss.
+    Source: Wu et al. 2020 (arXiv 2007.09654), section 3; see `DistributionBalancedLoss`.
 
-    >>> logits, targets = torch.zeros(1, 2), torch.tensor([[1, 0]])
-    >>> distribution_balanced_loss(logits, targets, torch.tensor([0.0, -3.0]), reduction="none")
-    tensor([[0.1905, 0.0088]])
+    >>> distribution_balanced_loss(torch.zeros(1, 2), torch.eye(2)[:1], torch.tensor([0.0, -3.0]))
+    tensor(0.0996)
     """
     check_reduction(reduction, normalizer, sync)
     _check_options(alpha, beta, mu, negative_scale, kappa, gamma)
-    logits, shares, valid = sigmoid_arguments(logits, targets, ignore_index)
-    _check_axes(logits, log_odds)
+    u, shares, valid = _arguments(logits, targets, kappa * log_odds, ignore_index)
     weights = rebalanced_weights(shares, log_odds, alpha=alpha, beta=beta, mu=mu)
-    u = logits + kappa * _along_labels(log_odds, logits)
-    losses = shares * _focal(-u, gamma)
-    losses = losses + (1 - shares) * _focal(negative_scale * u, gamma) / negative_scale
+    losses = weights * _tolerant_losses(u, shares, negative_scale, gamma)
     return reduce_losses(
-        torch.where(valid, weights * losses, 0.0),
+        torch.where(valid, losses, 0.0),
         valid,
         target_weights=weights,
         sample_weight=sample_weight,
@@ -108,7 +101,7 @@ def rebalanced_weights(
         beta: steepness.
         mu: r at which a weight is alpha + ½.
 
-    Source: Wu et al. 2020 (arXiv 2007.09654), eq. 1 to 4.
+    Source: Wu et al. 2020 (arXiv 2007.09654), section 3.
 
     >>> shares = torch.tensor([[1.0, 0.0], [1.0, 1.0]])
     >>> rebalanced_weights(shares, torch.tensor([0.0, -3.0]))
@@ -125,20 +118,25 @@ def rebalanced_weights(
 class DistributionBalancedLoss(LabelCriterion):
     """Distribution-balanced focal loss of labels, several of which a sample may have.
 
+    With u = z + κ·log_odds and f(w) = sigmoid(w)^γ·log(1 + e^w), label 1 costs r·f(-u), label 0
+    costs r·f(λu)/λ, and a soft label t costs t of the first and 1 - t of the second; r is that
+    of `rebalanced_weights`.
+
     Args:
         log_odds: [L], log(n_c / (N - n_c)) of each label.
         alpha: least weight of a label, at least 0.
         beta: how steeply a weight rises with the label's rarity in its sample, at least 0.
         mu: rarity at which a weight is alpha + ½; 0.3 for VOC, 0.2 for COCO.
-        negative_scale: λ, above 0, at which label 0 is tolerated; 5 for VOC, 2 for COCO.
-        kappa: κ, at least 0, how far a rare label's logit is taken for lower than it is.
+        negative_scale: λ, above 0, of label 0's logits; 5 for VOC, 2 for COCO.
+        kappa: κ, at least 0, of the bias.
         gamma: focus on hard labels, at least 0; 0 leaves cross-entropy.
         **options: see `Criterion`.
 
     Raises:
         OptionError: an option has a value that it cannot have.
 
-    Source: Wu et al. 2020 (arXiv 2007.09654); see `distribution_balanced_loss`.
+    Source: Wu et al. 2020 (arXiv 2007.09654), section 3. The authors' code divides κ by λ and
+    doubles the focal loss.
 
     >>> loss = DistributionBalancedLoss.from_counts([500, 10], n_samples=1000)
     >>> loss.log_odds
@@ -244,6 +242,12 @@ def _log_odds(class_counts: NDArray[np.float64], n_samples: int) -> NDArray[np.f
     return log_odds
 
 
+def _tolerant_losses(u: Tensor, shares: Tensor, negative_scale: float, gamma: float) -> Tensor:
+    """Losses of labels 1 and 0, the latter at λu and over λ: [N, L, …]."""
+    negative = _focal(negative_scale * u, gamma) / negative_scale
+    return shares * _focal(-u, gamma) + (1 - shares) * negative
+
+
 def _focal(w: Tensor, gamma: float) -> Tensor:
     """q^γ·log(1 + e^w), q = sigmoid(w)."""
     nll = -log_sigmoid(-w)
@@ -255,13 +259,18 @@ def _along_labels(values: Tensor, logits: Tensor) -> Tensor:
     return values.to(logits.dtype).reshape(-1, *[1] * (logits.ndim - 2))
 
 
-def _check_axes(logits: Tensor, log_odds: Tensor) -> None:
+def _arguments(
+    logits: Tensor, targets: Tensor, bias: Tensor, ignore_index: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Those of `sigmoid_arguments`, the logits with the bias of their labels."""
+    logits, shares, valid = sigmoid_arguments(logits, targets, ignore_index)
     if logits.ndim < 2:
         raise OptionError(
             f"logits: expected [N, L] or [N, L, d1, …], got {list(logits.shape)}. "
             "A label's weight depends on the other labels of its sample."
         )
-    check_class_values("log_odds", log_odds, logits)
+    check_class_values("log_odds", bias, logits)
+    return logits + _along_labels(bias, logits), shares, valid
 
 
 def _check_options(

@@ -7,7 +7,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from balancekit.errors import OptionError
-from balancekit.losses.arguments import check_finite, check_range, sigmoid_arguments
+from balancekit.losses.arguments import (
+    check_finite,
+    check_range,
+    full_precision,
+    sigmoid_arguments,
+)
 from balancekit.losses.criterion import ClassCriterion, Options, as_array
 from balancekit.losses.kernels.modulations import Asymmetric
 from balancekit.losses.ranks import sum_over_ranks
@@ -49,7 +54,7 @@ def equalization_weights(
     Raises:
         OptionError: an option is out of range.
 
-    Source: Tan et al. 2021 (arXiv 2012.08548), eq. 4 to 6.
+    Source: Tan et al. 2021 (arXiv 2012.08548), section 3.
 
     >>> weights = equalization_weights(torch.tensor([8.0, 0.0]), torch.tensor([10.0, 10.0]))
     >>> weights.positive, weights.negative.round(decimals=4)
@@ -57,7 +62,7 @@ def equalization_weights(
     """
     _check_options(gamma, mu, alpha)
     unknown = negative_gradients == 0
-    ratio = positive_gradients / negative_gradients.masked_fill(unknown, 1.0)
+    ratio = full_precision(positive_gradients) / negative_gradients.masked_fill(unknown, 1.0)
     share = (gamma * (ratio.clamp(max=1e30) - mu)).sigmoid().masked_fill(unknown, 1.0)
     return EqualizationWeights(1 + alpha * (1 - share), share)
 

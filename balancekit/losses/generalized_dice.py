@@ -31,8 +31,8 @@ def generalized_dice_loss(
     activation: Activation = "softmax",
     over: Over = "sample",
     smooth: float = 1e-5,
-    ignore_index: int = -100,
     reduction: OverlapReduction = "mean",
+    ignore_index: int = -100,
     sample_weight: Tensor | None = None,
     sync: Sync = "none",
 ) -> Tensor:

@@ -224,8 +224,8 @@ def _hard_losses(
 
 def _soft_losses(logits: Tensor, shares: Tensor, spread: Tensor) -> Tensor:
     """Σ_c t_c·(n_c + s_c·(z_c - mean(z))): [N, …]."""
-    losses = soft_target_losses(logits, shares, Plain(), None, SoftmaxShift())
-    full = full_precision(logits)
+    full = full_precision(logits)  # once: a sum of two gradients of 16 bits is rounded twice
+    losses = soft_target_losses(full, shares, Plain(), None, SoftmaxShift())
     along_classes = spread.to(full.dtype).reshape(-1, *[1] * (logits.ndim - 2))
     shared = shares.to(full.dtype) * along_classes  # [N, C, …]
     gaps = full - full.mean(1, keepdim=True)

@@ -1,14 +1,14 @@
-"""Focal terms by way of the margin: the log odds against a class.
+"""Probabilities by way of the margin: the log odds against a class.
 
-With d = logsumexp_{j≠y}(z_j) - z_y both -log p_y = -logsigmoid(-d) and
-log(1 - p_y) = logsigmoid(d) keep all their digits and have bounded gradients.
+With d = logsumexp_{j≠y}(z_j) - z_y both -log p_y = -log_sigmoid(-d) and
+log(1 - p_y) = log_sigmoid(d) keep all their digits and have bounded gradients.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-__all__ = ["binary_focal", "class_margins", "focal_of_margins", "target_margins"]
+__all__ = ["class_margins", "log_sigmoid", "target_margins"]
 
 
 def target_margins(logits: Tensor, targets: Tensor) -> Tensor:
@@ -38,17 +38,8 @@ def class_margins(logits: Tensor) -> Tensor:
     return margins.scatter(1, index, target_margins(logits, likeliest).unsqueeze(1))
 
 
-def focal_of_margins(margins: Tensor, gamma: float) -> Tensor:
-    """Focal losses (1 - p)^γ·(-log p) of targets with these log odds against them."""
-    return _focal(F.logsigmoid(-margins), F.logsigmoid(margins), gamma)
-
-
-def binary_focal(logits: Tensor, positive: Tensor, negative: Tensor, gamma: float) -> Tensor:
-    """Focal losses of label 1 and label 0, weighted by `positive` and `negative`."""
-    log_p, log_not_p = F.logsigmoid(logits), F.logsigmoid(-logits)
-    return positive * _focal(log_p, log_not_p, gamma) + negative * _focal(log_not_p, log_p, gamma)
-
-
-def _focal(log_p: Tensor, log_not_p: Tensor, gamma: float) -> Tensor:
-    # exp(γ·log(1 - p)), not a power of 1 - p: below γ = 1 a power has no finite gradient at p = 1.
-    return -log_p if gamma == 0 else (gamma * log_not_p).exp() * -log_p
+def log_sigmoid(x: Tensor) -> Tensor:
+    """Log of sigmoid(x), right to the last digits: of the shape of `x`."""
+    # Not F.logsigmoid, which ONNX takes for log(sigmoid(x)): -inf below -88. The threshold,
+    # above which log(1 + e^x) is x, is 20 else, where float64 would lose digits.
+    return -F.softplus(-x, threshold=80.0)

@@ -81,8 +81,8 @@ def dice_loss(
     absent: Absent = "count",
     include_background: bool = True,
     smooth: float = 1e-5,
-    ignore_index: int = -100,
     reduction: OverlapReduction = "mean",
+    ignore_index: int = -100,
     sample_weight: Tensor | None = None,
     sync: Sync = "none",
 ) -> Tensor:
@@ -133,8 +133,8 @@ def tversky_loss(
     absent: Absent = "count",
     include_background: bool = True,
     smooth: float = 1e-5,
-    ignore_index: int = -100,
     reduction: OverlapReduction = "mean",
+    ignore_index: int = -100,
     sample_weight: Tensor | None = None,
     sync: Sync = "none",
 ) -> Tensor:
@@ -188,8 +188,8 @@ def focal_tversky_loss(
     absent: Absent = "count",
     include_background: bool = True,
     smooth: float = 1e-5,
-    ignore_index: int = -100,
     reduction: OverlapReduction = "mean",
+    ignore_index: int = -100,
     sample_weight: Tensor | None = None,
     sync: Sync = "none",
 ) -> Tensor:

@@ -49,8 +49,8 @@ class RatioOptions(TypedDict, total=False):
     activation: Activation
     over: Over
     smooth: float
-    ignore_index: int
     reduction: OverlapReduction
+    ignore_index: int
     sync: Sync
 
 

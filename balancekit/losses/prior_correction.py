@@ -10,11 +10,11 @@ round the shift away.
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from balancekit.errors import OptionError
+from balancekit.losses.margins import log_sigmoid
 from balancekit.priors import label_prior_shift
 
 __all__ = ["LabelPriorCorrection", "PriorCorrection", "correct_label_prior", "correct_prior"]
@@ -228,9 +228,9 @@ def _margins(z: Tensor, dim: int) -> Tensor:
 def _log_h(margins: Tensor, gamma: Tensor) -> Tensor:
     """Log of h(v), which the posterior is proportional to, from the log odds against v."""
     d = margins.clamp(-MOST, MOST)
-    log_v, log_not_v = F.logsigmoid(-d), F.logsigmoid(d)
+    log_v, log_not_v = log_sigmoid(-d), log_sigmoid(d)
     # log(-log v): next to v = 1 the odds themselves, which underflow before their logarithm.
-    doubt = torch.where(d < SURE, d, (-F.logsigmoid(-d.clamp(min=SURE))).log())
+    doubt = torch.where(d < SURE, d, (-log_sigmoid(-d.clamp(min=SURE))).log())
     bracket = torch.logaddexp(log_not_v, gamma.log() + log_v + doubt)
     return log_v - (gamma - 1) * log_not_v - bracket
 

@@ -150,7 +150,7 @@ class _Seesaw:
         losses = self._hard_losses(logits.repeat_interleave(n_classes, 0), targets, -1)
         losses = losses.reshape_as(shares)  # [n, C]
         # A class that is ruled out has an infinite loss and should have no share: 0, not NaN.
-        return torch.where(shares == 0, 0.0, losses * shares).sum(1)
+        return torch.where(shares == 0, 0.0, losses * shares.to(losses.dtype)).sum(1)
 
     def _shift(self, logits: Tensor, index: Tensor) -> Tensor:
         """log(M_yj·C_yj), 0 at j = y: [N, C, …]."""

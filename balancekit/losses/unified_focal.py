@@ -17,12 +17,11 @@ from functools import partial
 from typing import Unpack
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import check_range
-from balancekit.losses.margins import class_margins, target_margins
+from balancekit.losses.margins import class_margins, log_sigmoid, target_margins
 from balancekit.losses.overlap_options import (
     Absent,
     Activation,
@@ -67,8 +66,8 @@ def unified_focal_loss(
     over: Over = "sample",
     absent: Absent = "count",
     smooth: float = 1e-5,
-    ignore_index: int = -100,
     reduction: OverlapReduction = "mean",
+    ignore_index: int = -100,
     sample_weight: Tensor | None = None,
     sync: Sync = "none",
 ) -> Tensor:
@@ -175,7 +174,7 @@ def _focal_terms(
 def _focal(margins: Tensor, gamma: float | Tensor) -> Tensor:
     """(1 - p)^γ·(-log p) of the log odds against a target."""
     # exp(γ·log(1 - p)), not a power of 1 - p: below γ = 1 that has no finite gradient at p = 1.
-    return (gamma * F.logsigmoid(margins)).exp() * -F.logsigmoid(-margins)
+    return (gamma * log_sigmoid(margins)).exp() * -log_sigmoid(-margins)
 
 
 def _overlaps_of_both_labels(

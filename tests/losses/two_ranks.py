@@ -7,6 +7,7 @@ The fixture `two_ranks` starts both.
 
 import importlib.util
 import sys
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -15,6 +16,7 @@ import torch.distributed as dist
 def run(source: str, name: str, folder: str, rank: int) -> None:
     """Save FOLDER/RANK.pt, what the function gives for this rank."""
     torch.set_num_threads(1)
+    sys.path.insert(0, str(Path(__file__).parents[2]))  # of the tables that tests share
     spec = importlib.util.spec_from_file_location("on_a_rank", source)
     assert spec is not None
     assert spec.loader is not None

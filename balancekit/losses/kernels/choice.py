@@ -62,9 +62,9 @@ def has_value(tensor: Tensor, value: int) -> bool:
         return value in (0, 1)
     if tensor.is_floating_point():
         # Two looks, the second seldom needed, cost half of aminmax.
-        return not (bool(tensor.amin() > value) or bool(tensor.amax() < value))
+        return not (tensor.amin().item() > value or tensor.amax().item() < value)
     low, high = tensor.aminmax()
-    return not (bool(low > value) or bool(high < value))  # so that NaN counts as may be
+    return not (low.item() > value or high.item() < value)  # so that NaN counts as may be
 
 
 @cache

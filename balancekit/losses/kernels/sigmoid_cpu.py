@@ -4,10 +4,12 @@ The forward writes ∂L/∂z as well; the backward multiplies it out. Two tensor
 the logits, as F.binary_cross_entropy_with_logits has.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from types import EllipsisType
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from balancekit.losses.kernels.choice import has_value
@@ -65,15 +67,11 @@ class _Losses(torch.autograd.Function):
         shape = (logits.shape[0], *logits.shape[2:]) if by_row else logits.shape
         losses = torch.empty(shape, dtype=dtype)
         slopes = torch.empty(logits.shape, dtype=dtype) if ctx.needs_input_grad[0] else None
-        of_piece: Callable[..., Tensor] = _of_classes
-        if targets.shape == logits.shape:
-            of_piece = _of_labels
-            piece = logits[next(_pieces(logits))]
-            arguments = (*arguments[:2], *(_spread(each, piece, dtype) for each in arguments[2:]))
+        of_piece = _of_labels if targets.shape == logits.shape else _of_classes
         for rows in _pieces(logits):
             z = logits[rows].detach().to(dtype)
-            out = None if slopes is None else slopes[rows]
-            loss = of_piece(z, targets[rows], *arguments, out=out)
+            slope = torch.empty_like(z) if slopes is None else slopes[rows]
+            loss = of_piece(z, targets[rows], slope, arguments)
             if by_row:
                 torch.sum(loss, 1, out=losses[rows])
             else:
@@ -90,133 +88,132 @@ class _Losses(torch.autograd.Function):
         return (slopes * grad).to(logits.dtype), None, None, None
 
 
-def _pieces(logits: Tensor) -> Iterator[slice]:
+def _pieces(logits: Tensor) -> Iterator[slice | EllipsisType]:
+    if logits.ndim == 0:
+        yield ...
+        return
     n_rows = max(1, PIECE // (logits.numel() // len(logits)))
-    return (slice(start, start + n_rows) for start in range(0, len(logits), n_rows))
+    for start in range(0, len(logits), n_rows):
+        yield slice(start, start + n_rows)
 
 
-def _of_labels(
-    z: Tensor,
-    targets: Tensor,
-    ignore_index: int,
-    modulation: Asymmetric,
-    positive_weight: Tensor | None,
-    negative_weight: Tensor | None,
-    *,
-    out: Tensor | None,
-) -> Tensor:
-    """Losses of labels, and their slopes along z into `out`, 0 where ignored."""
+def _of_labels(z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any, ...]) -> Tensor:
+    """Losses of labels, 0 where ignored; their slopes along z into `slope`."""
+    ignore_index, modulation, *weights = arguments
     t = targets.to(z.dtype)
     ignored = t == ignore_index if has_value(t, ignore_index) else None
     if ignored is not None:
         t = t.masked_fill(ignored, 0.0)
-    # The last piece may be shorter.
-    weights = [w if w is None else w[: len(z)] for w in (positive_weight, negative_weight)]
-    against = torch.rsub(t, 1, alpha=2) if modulation.is_symmetric else None  # 1 - 2t
-    if against is not None and _are_signs(against):
-        loss = _of_hard_labels(z, t, against, modulation.gamma_positive, *weights, out=out)
+    positive, negative = (
+        None if given is None else _along_labels(given.detach().to(z.dtype), z) for given in weights
+    )
+    if modulation.is_symmetric and _are_hard(t):
+        loss = _of_either_label(z, t, slope, modulation.gamma_positive, positive, negative)
     else:
-        loss = _of_both_labels(z, t, modulation, *weights, out=out)
+        loss = _of_both_labels(z, t, slope, modulation, positive, negative)
     if ignored is not None:
         loss.masked_fill_(ignored, 0.0)
-        if out is not None:
-            out.masked_fill_(ignored, 0.0)
+        slope.masked_fill_(ignored, 0.0)
     return loss
 
 
-def _of_hard_labels(
+def _are_hard(t: Tensor) -> bool:
+    flat = t.flatten()
+    return bool(flat.dot(flat) == flat.sum())  # a share between 0 and 1 exceeds its square
+
+
+def _of_either_label(
     z: Tensor,
     t: Tensor,
-    against: Tensor,
+    slope: Tensor,
     gamma: float,
     positive_weight: Tensor | None,
     negative_weight: Tensor | None,
-    *,
-    out: Tensor | None,
 ) -> Tensor:
-    weight = None
-    if positive_weight is not None or negative_weight is not None:
-        weight = torch.lerp(_or_ones(negative_weight, z), _or_ones(positive_weight, z), t)
-    w = z * against  # a label 1 is missed by -z, a label 0 by z
-    loss, slope = _focal(w, *_cross_entropy(w), gamma, weight)
-    torch.mul(slope, against, out=out)
+    # A label 1 is missed by the logit -z, a label 0 by z.
+    w = torch.addcmul(z, z, t, value=-2)
+    loss, rise = _focal(w, *_cross_entropy(w), gamma)
+    if positive_weight is None and negative_weight is None:
+        torch.mul(rise, (t * -2).add_(1), out=slope)
+        return loss
+    positive = 1.0 if positive_weight is None else positive_weight
+    negative = 1.0 if negative_weight is None else negative_weight
+    # Products and sums: lerp and addcmul are slow where a tensor is one number.
+    loss.mul_((t * (positive - negative)).add_(negative))
+    torch.mul(rise, (t * -(positive + negative)).add_(negative), out=slope)
     return loss
 
 
 def _of_both_labels(
     z: Tensor,
     t: Tensor,
+    slope: Tensor,
     modulation: Asymmetric,
     positive_weight: Tensor | None,
     negative_weight: Tensor | None,
-    *,
-    out: Tensor | None,
 ) -> Tensor:
     w = -z
-    nll, q = _cross_entropy(w)
-    gamma = modulation.gamma_negative
+    nll, q, p = _cross_entropy(w)
     if modulation.margin:
-        loss_0, slope_0 = _above_margin(q, gamma, modulation.margin, negative_weight)
+        loss_0, slope_0 = _above_margin(p, q, modulation.gamma_negative, modulation.margin)
     else:
-        loss_0, slope_0 = _focal(z, *_cross_entropy(z), gamma, negative_weight)
-    loss_1, slope_1 = _focal(w, nll, q, modulation.gamma_positive, positive_weight)
-    torch.lerp(slope_0, slope_1.neg_(), t, out=out)
+        loss_0, slope_0 = _focal(z, *_cross_entropy(z), modulation.gamma_negative)
+    loss_1, slope_1 = _focal(w, nll, q, p, modulation.gamma_positive)
+    if negative_weight is not None:
+        loss_0.mul_(negative_weight)
+        slope_0.mul_(negative_weight)
+    if positive_weight is not None:
+        loss_1.mul_(positive_weight)
+        slope_1.mul_(positive_weight)
+    torch.lerp(slope_0, slope_1.neg_(), t, out=slope)
     return loss_0.lerp_(loss_1, t)
 
 
-def _of_classes(
-    z: Tensor, targets: Tensor, ignore_index: int, gamma: float, *, out: Tensor | None
-) -> Tensor:
-    """Losses of one-hot rows, and their slopes along z into `out`, 0 where ignored.
-
-    All cost what label 0 does, but for the row's own class.
-    """
+def _of_classes(z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any, ...]) -> Tensor:
+    """Losses of one-hot rows, 0 where ignored; their slopes along z into `slope`."""
+    ignore_index, gamma = arguments
     ignored = targets == ignore_index if has_value(targets, ignore_index) else None
-    index = targets if ignored is None else targets.masked_fill(ignored, 0)
-    index = index.unsqueeze(1)
-    own = -z.gather(1, index)
-    own_loss, own_slope = _focal(own, *_cross_entropy(own), gamma)
-    loss, slope = _focal(z, *_cross_entropy(z), gamma)
-    loss, slope = loss.scatter_(1, index, own_loss), slope.scatter_(1, index, own_slope.neg_())
+    index = (targets if ignored is None else targets.masked_fill(ignored, 0)).unsqueeze(1)
+    # All are label 0, missed by the logit z, but the row's own class, missed by -z.
+    w = z.scatter(1, index, -z.gather(1, index))
+    loss, rise = _focal(w, *_cross_entropy(w), gamma)
+    slope.copy_(rise).scatter_(1, index, -rise.gather(1, index))
     if ignored is not None:
-        ignored = ignored.unsqueeze(1)
-        loss, slope = loss.masked_fill_(ignored, 0.0), slope.masked_fill_(ignored, 0.0)
-    if out is not None:
-        out.copy_(slope)
+        loss.masked_fill_(ignored.unsqueeze(1), 0.0)
+        slope.masked_fill_(ignored.unsqueeze(1), 0.0)
     return loss
 
 
-def _cross_entropy(w: Tensor) -> Pair:
-    """N = -log(1 - q) and its slope q = sigmoid(w) along w, the logit of the other label."""
+def _cross_entropy(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """N = -log(1 - q), q = sigmoid(w) and 1 - q, each with all its digits."""
     # n = log(1 + e^w), which above 80 is w to the last digit of float64.
-    odds = w.clamp(max=80.0).exp_()
-    q = odds + 1
-    torch.div(odds, q, out=q)
-    return torch.maximum(odds.log1p_(), w, out=odds), q
+    is_high = not bool(w.amax() < 80)  # NaN too
+    odds = w.clamp(max=80.0).exp_() if is_high else w.exp()
+    p = (1 + odds).reciprocal_()
+    q = odds * p
+    nll = odds.log1p_()
+    return torch.maximum(nll, w, out=nll) if is_high else nll, q, p
 
 
-def _focal(w: Tensor, nll: Tensor, q: Tensor, gamma: float, weight: Tensor | None = None) -> Pair:
-    """Weight·q^γ·n and its slope along w, written over n and q."""
+def _focal(w: Tensor, nll: Tensor, q: Tensor, p: Tensor, gamma: float) -> Pair:
+    """q^γ·n and its slope along w, written over n, q and p = 1 - q."""
     if gamma == 0:
-        return (nll, q) if weight is None else (nll.mul_(weight), q.mul_(weight))
-    slope = torch.rsub(q, 1)
-    torch.addcmul(q, nll, slope, value=gamma, out=slope)  # q + γ·n·(1 - q)
-    factor = q.mul_(q) if gamma == 2 else torch.sub(w, nll, out=q).mul_(gamma).exp_()
-    factor = factor if weight is None else factor.mul_(weight)
+        return nll, q
+    slope = torch.addcmul(q, nll, p, value=gamma, out=p)  # q^γ·(q + γ·n·p)
+    factor = q.mul_(q) if gamma == 2 else torch.sub(w, nll, out=q).mul_(gamma).exp_()  # log q
     return nll.mul_(factor), slope.mul_(factor)
 
 
-def _above_margin(q: Tensor, gamma: float, margin: float, weight: Tensor | None) -> Pair:
-    """Weight·s^γ·n and its slope along z, with s = max(p - margin, 0) and n = -log(1 - s)."""
-    rest = (q + margin).clamp_(max=1.0)  # 1 - s, at least the margin: no digits are lost
-    s = 1 - rest
-    log_rest = rest.log()
-    factor = _power_below(s, gamma)
-    factor = factor if weight is None else factor.mul_(weight)
+def _above_margin(p: Tensor, q: Tensor, gamma: float, margin: float) -> Pair:
+    """s^γ·n and its slope along z, with s = max(p - margin, 0), n = -log(1 - s), q = 1 - p."""
+    s = F.softshrink(p, margin)  # p - margin above it, else 0
+    rest = 1 - s  # at least the margin: no digits are lost
+    slope = s / rest
+    log_rest = rest.log_()
     # ∂L/∂s = s^(γ-1)·(γ·n + s/(1 - s)), ∂s/∂z = p·q
-    slope = torch.div(s, rest, out=rest).sub_(log_rest, alpha=gamma).mul_(factor)
-    loss = log_rest.mul_(factor).mul_(s).neg_()
-    return loss, slope.mul_(torch.addcmul(q, q, q, value=-1, out=factor))
+    power = _power_below(s, gamma)
+    slope.sub_(log_rest, alpha=gamma).mul_(power).mul_(p).mul_(q)
+    return log_rest.mul_(power).mul_(s).neg_(), slope
 
 
 def _power_below(s: Tensor, gamma: float) -> Tensor:
@@ -228,23 +225,8 @@ def _power_below(s: Tensor, gamma: float) -> Tensor:
     return s.clamp(min=torch.finfo(s.dtype).tiny).log_().mul_(gamma - 1).exp_().mul_(s.sign())
 
 
-def _are_signs(values: Tensor) -> bool:
-    magnitudes = values.abs()
-    return bool(magnitudes.amin() == 1) and bool(magnitudes.amax() == 1)
-
-
-def _spread(weights: Tensor | None, piece: Tensor, dtype: torch.dtype) -> Tensor | None:
-    """Weights of labels in the shape of a piece: torch is fastest with tensors of one shape."""
-    if weights is None:
-        return None
-    weights = weights.detach().to(dtype)
-    if weights.ndim:
-        weights = weights.reshape(-1, *[1] * (piece.ndim - 2))
-    return weights.expand_as(piece).contiguous()
-
-
-def _or_ones(weights: Tensor | None, z: Tensor) -> Tensor:
-    return torch.ones_like(z) if weights is None else weights
+def _along_labels(weights: Tensor, logits: Tensor) -> Tensor:
+    return weights if weights.ndim == 0 else weights.reshape(-1, *[1] * (logits.ndim - 2))
 
 
 def _differentiable_gradient(

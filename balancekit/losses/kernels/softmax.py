@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from balancekit.losses.arguments import full_precision
 from balancekit.losses.kernels.choice import way_for
 from balancekit.losses.kernels.modulations import Modulation
-from balancekit.losses.margins import class_margins, target_margins
+from balancekit.losses.margins import class_margins, log_sigmoid, target_margins
 
 __all__ = [
     "SoftmaxLosses",
@@ -98,7 +97,7 @@ def reference_softmax_losses(
     margins = target_margins(shifted, index)  # [N, …]
     if shift.margin is not None:
         margins = margins + shift.margin.to(margins.dtype)[index]
-    log_p, log_q = F.logsigmoid(-margins), F.logsigmoid(margins)
+    log_p, log_q = log_sigmoid(-margins), log_sigmoid(margins)
     losses = modulation.losses(log_p, log_q)
     if class_weights is not None:
         losses = losses * class_weights.to(losses.dtype)[index]
@@ -124,11 +123,13 @@ def soft_target_losses(
     margins = class_margins(shift_logits(logits, shift))  # [N, C, …]
     if shift.margin is not None:
         margins = margins + _along_classes(shift.margin, margins)
-    losses = modulation.losses(F.logsigmoid(-margins), F.logsigmoid(margins))
+    # A class that is ruled out has an infinite loss and should have no share: neither it nor
+    # its gradient may meet the 0.
+    margins = torch.where((shares == 0) & margins.isinf(), 0.0, margins)
+    losses = modulation.losses(log_sigmoid(-margins), log_sigmoid(margins))
     if class_weights is not None:
         losses = losses * _along_classes(class_weights, losses)
-    # A class that is ruled out has an infinite loss and should have no share: 0, not NaN.
-    return torch.where(shares == 0, 0.0, losses * shares).sum(1)
+    return (losses * shares.to(losses.dtype)).sum(1)
 
 
 def shift_logits(logits: Tensor, shift: SoftmaxShift) -> Tensor:
