@@ -148,7 +148,8 @@ def confusion_plot(confusion: ArrayLike, names: Sequence[str], title: str) -> st
             parts.append(_cell(left + cell * j, top + cell * i, cell, shares[i, j], colour, hint))
     caption = "rows: true class · columns: predicted · numbers: % of the row"
     parts.append(draw_text(left, top + cell * n + 16, caption, size=11))
-    return frame(left + max(cell * n, 330) + 40, top + cell * n + 26, title, parts)
+    lean = max(40, (left - 20) // 2)  # of the last name above, to the right of its cell
+    return frame(left + max(cell * n + lean, 370), top + cell * n + 26, title, parts)
 
 
 def _cell(x: int, y: int, size: int, share: float, colour: str, hint: str) -> str:
