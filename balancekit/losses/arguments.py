@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from balancekit.errors import OptionError
+from balancekit.plan.tagged import is_whole
 
 __all__ = [
     "check_class_values",
@@ -14,6 +15,7 @@ __all__ = [
     "check_range",
     "check_sigmoid",
     "check_softmax",
+    "checked_whole",
     "full_precision",
     "label_values",
     "sigmoid_arguments",
@@ -197,6 +199,17 @@ def check_finite(where: str, value: float, *, advice: str) -> None:
     """
     if not float("-inf") < value < float("inf"):
         raise OptionError(f"{where}: expected a finite number, got {value}. {advice}")
+
+
+def checked_whole(where: str, value: int) -> int:
+    """`value` as an int, if it is whole and at least 1.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if not is_whole(value) or value < 1:
+        raise OptionError(f"{where}: expected an integer of at least 1, got {value!r}.")
+    return int(value)
 
 
 def _check_logits(logits: Tensor) -> None:

@@ -91,10 +91,10 @@ def _soft_losses(
     logits: Tensor, shares: Tensor, class_weights: Tensor | None, gamma: float
 ) -> Tensor:
     """Losses Σ_c t_c·w_c·L_c of soft targets, L_c that of the hard target c: [N, d1, …]."""
-    if class_weights is None:
-        return _row_losses(logits, shares, gamma)
-    weights = full_precision(class_weights).reshape(-1, *[1] * (shares.ndim - 2))
-    shares = (shares * weights).to(full_precision(logits).dtype)
+    shares = shares.to(full_precision(logits).dtype)
+    if class_weights is not None:
+        weights = class_weights.to(shares.dtype).reshape(-1, *[1] * (shares.ndim - 2))
+        shares = shares * weights
     # In each L_c all other labels are 0: Σ_c s_c of what they cost, where the rows have 1.
     zeros = _row_losses(logits, torch.zeros_like(shares), gamma)
     return _row_losses(logits, shares, gamma) + (shares.sum(1) - 1) * zeros

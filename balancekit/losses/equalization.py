@@ -118,8 +118,8 @@ class EQLv2Loss(ClassCriterion):
             )
         _check_options(gamma, mu, alpha)
         self.gamma, self.mu, self.alpha = gamma, mu, alpha
-        self.register_buffer("positive_gradients", torch.zeros(n_classes))
-        self.register_buffer("negative_gradients", torch.zeros(n_classes))
+        self.register_buffer("positive_gradients", torch.zeros(n_classes, dtype=torch.float32))
+        self.register_buffer("negative_gradients", torch.zeros(n_classes, dtype=torch.float32))
 
     @classmethod
     def from_counts(
@@ -209,10 +209,11 @@ class EQLv2Loss(ClassCriterion):
         )
         # A step that a gradient scaler skips for its NaN must not stay in the sums.
         positive, negative = sum_over_ranks(gradients.nan_to_num(0.0), self.sync)
-        # Not in place: a compiled backward computes the weights again, from the old sums.
-        dtype = self.positive_gradients.dtype
-        self.positive_gradients = self.positive_gradients + positive.to(dtype)
-        self.negative_gradients = self.negative_gradients + negative.to(dtype)
+        # Not in place: a compiled backward computes the weights again, from the old sums. A
+        # module of 16 bits gets sums of 32: its own would soon stand still.
+        old = full_precision(self.positive_gradients)
+        self.positive_gradients = old + positive.to(old.dtype)
+        self.negative_gradients = full_precision(self.negative_gradients) + negative.to(old.dtype)
 
 
 def _per_class(values: Tensor) -> Tensor:

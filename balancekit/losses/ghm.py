@@ -12,8 +12,15 @@ from balancekit.losses.arguments import (
     check_range,
     check_sigmoid,
     check_softmax,
+    checked_whole,
     full_precision,
     label_values,
+)
+from balancekit.losses.bin_counts import (
+    bins_of,
+    count_bins,
+    move_bin_counts,
+    register_bin_counts,
 )
 from balancekit.losses.criterion import (
     CallOptions,
@@ -28,7 +35,6 @@ from balancekit.losses.kernels.softmax import SoftmaxShift, soft_target_losses, 
 from balancekit.losses.ranks import Sync, sum_over_ranks
 from balancekit.losses.reduction import Normalizer, Reduction, check_reduction, reduce_losses
 from balancekit.losses.softmax_family import target_class_weights
-from balancekit.plan.tagged import is_whole
 from balancekit.weights import power_weights
 
 __all__ = ["Base", "GHMCLoss", "ghm_bin_weights", "ghm_c_loss"]
@@ -100,10 +106,10 @@ def ghm_c_loss(
     tensor([0.0121, 0.0121, 0.0121, 8.0363])
     """
     check_reduction(reduction, normalizer, sync)
-    n_bins = _checked_whole("n_bins", n_bins) if counts is None else _n_bins_of(counts)
+    n_bins = checked_whole("n_bins", n_bins) if counts is None else _n_bins_of(counts)
     terms = _base_terms(logits, targets, class_weights, ignore_index, _checked_base(base), n_bins)
     if counts is None:
-        counts = sum_over_ranks(_bin_counts(terms, n_bins), sync)
+        counts = sum_over_ranks(count_bins(terms.bins, terms.valid, n_bins), sync)
     options = CallOptions(
         reduction=reduction,
         ignore_index=ignore_index,
@@ -172,15 +178,11 @@ class GHMCLoss(ClassCriterion):
         super().__init__(**options)
         check_range("momentum", momentum, 0, 1 - 1e-6, advice="0.75 is usual.")
         self.base: Base = _checked_base(base)
-        self.n_bins = _checked_whole("n_bins", n_bins)
+        self.n_bins = checked_whole("n_bins", n_bins)
         self.momentum = momentum
-        self.calls_per_step = _checked_whole("calls_per_step", calls_per_step)
+        self.calls_per_step = checked_whole("calls_per_step", calls_per_step)
         self.register_buffer("class_weights", as_class_weights("class_weights", class_weights))
-        # The average over steps, how many make it (1 + m + m² + …), and the step in the making.
-        self.register_buffer("counts", torch.zeros(n_bins))
-        self.register_buffer("n_steps", torch.zeros([]))
-        self.register_buffer("open_counts", torch.zeros(n_bins))
-        self.register_buffer("n_open", torch.zeros([]))
+        register_bin_counts(self, n_bins)
 
     @classmethod
     def from_counts(
@@ -228,10 +230,11 @@ class GHMCLoss(ClassCriterion):
     ) -> Tensor:
         """The loss of logits: float [], or one of each target without reduction."""
         terms = self._terms(logits, targets)
-        counts = self._counted(terms) if self.training else self.counts
+        counts = self.counts
+        if self.training:
+            counts = move_bin_counts(self, terms.bins, terms.valid)
         return _harmonised(terms, counts, self.options(sample_weight, normalizer))
 
-    @torch.no_grad()
     def count(self, logits: Tensor, targets: Tensor) -> None:
         """Count a batch as a call in training does, without a loss.
 
@@ -242,30 +245,14 @@ class GHMCLoss(ClassCriterion):
         Raises:
             OptionError: shapes or dtypes that do not fit.
         """
-        self._counted(self._terms(logits, targets))
+        with torch.no_grad():
+            terms = self._terms(logits, targets)
+        move_bin_counts(self, terms.bins, terms.valid)
 
     def _terms(self, logits: Tensor, targets: Tensor) -> "_Terms":
         return _base_terms(
             logits, targets, self.class_weights, self.ignore_index, self.base, self.n_bins
         )
-
-    @torch.no_grad()
-    def _counted(self, terms: "_Terms") -> Tensor:
-        """The average with this batch in it, as far as its step is known: float [M]."""
-        _check_precision(self.counts)
-        batch = sum_over_ranks(_bin_counts(terms, self.n_bins), self.sync)
-        n_open = self.n_open + 1
-        open_counts = self.open_counts + batch
-        n_steps = 1 + self.momentum * self.n_steps
-        step = open_counts * (self.calls_per_step / n_open)
-        counts = self.counts + (step - self.counts) / n_steps
-        is_whole = n_open == self.calls_per_step
-        moves = is_whole & (open_counts.sum() > 0)
-        self.counts.copy_(torch.where(moves, counts, self.counts))
-        self.n_steps.copy_(torch.where(moves, n_steps, self.n_steps))
-        self.open_counts.copy_(torch.where(is_whole, 0.0, open_counts))
-        self.n_open.copy_(torch.where(is_whole, 0.0, n_open))
-        return counts
 
 
 class _Terms(NamedTuple):
@@ -313,7 +300,7 @@ def _softmax_terms(
     weights = None
     if class_weights is not None:
         weights = target_class_weights(targets, valid, class_weights.to(losses.dtype))
-    return _Terms(losses, _bins(norms, n_bins), valid, weights, None)
+    return _Terms(losses, bins_of(norms, n_bins), valid, weights, None)
 
 
 def _sigmoid_terms(
@@ -329,18 +316,7 @@ def _sigmoid_terms(
         weights = weights.reshape(-1, *[1] * (logits.ndim - 2))
     if weights is not None:
         weights = weights.to(losses.dtype).expand_as(losses)
-    return _Terms(losses, _bins(norms, n_bins), valid, weights, shares)
-
-
-def _bins(norms: Tensor, n_bins: int) -> Tensor:
-    # NaN has no bin, and any index must exist.
-    return (norms * n_bins).long().clamp(0, n_bins - 1)
-
-
-def _bin_counts(terms: _Terms, n_bins: int) -> Tensor:
-    # Integers: a float32 sum of ones stops at 2**24. No bincount, which makes a GPU wait.
-    empty = torch.zeros(n_bins, dtype=torch.int64, device=terms.bins.device)
-    return empty.scatter_add(0, terms.bins.flatten(), terms.valid.long().flatten())
+    return _Terms(losses, bins_of(norms, n_bins), valid, weights, shares)
 
 
 def _harmonised(terms: _Terms, counts: Tensor, options: CallOptions) -> Tensor:
@@ -366,21 +342,7 @@ def _n_bins_of(counts: Tensor) -> int:
     return len(counts)
 
 
-def _check_precision(counts: Tensor) -> None:
-    if counts.dtype not in (torch.float32, torch.float64):
-        raise OptionError(
-            f"counts: expected float32, got {str(counts.dtype).removeprefix('torch.')}, which "
-            "cannot count a batch. Keep the loss in float32: criterion.float()."
-        )
-
-
 def _checked_base(base: Base) -> Base:
     if base not in get_args(Base):
         raise OptionError(f"base: expected 'softmax' or 'sigmoid', got {base!r}")
     return base
-
-
-def _checked_whole(where: str, value: int) -> int:
-    if not is_whole(value) or value < 1:
-        raise OptionError(f"{where}: expected an integer of at least 1, got {value!r}.")
-    return int(value)

@@ -94,9 +94,13 @@ def divide(total: Tensor, amount: Tensor, sync: Sync) -> Tensor:
         total: float [], of this process.
         amount: one number, of this process.
         sync: processes over which `amount` is summed. Frameworks average gradients over
-            processes, so `total` is divided by the mean of their amounts.
+            processes, so `total` is divided by the mean of their amounts. On one alone `amount`
+        keeps its gradient, of weights that are learned.
     """
-    amount = sum_over_ranks(amount.reshape([]), sync).to(total.dtype) / n_ranks(sync)
+    amount, n = amount.reshape([]), n_ranks(sync)
+    if n > 1:
+        amount = sum_over_ranks(amount, sync) / n
+    amount = amount.to(total.dtype)
     # Nothing weighs anything: 0 / 1, so that the gradient is 0 and not NaN.
     return total / amount.masked_fill(amount == 0, 1.0)
 

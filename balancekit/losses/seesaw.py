@@ -263,7 +263,7 @@ class SeesawLoss(ClassCriterion):
             class_weights=class_weights,
             **options,
         )
-        loss.class_counts += torch.from_numpy(counts.astype(np.int64))
+        loss.class_counts.copy_(torch.from_numpy(counts.astype(np.int64)))
         return loss
 
     def forward(

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from balancekit.losses.arguments import check_sigmoid
+from balancekit.losses.arguments import check_sigmoid, full_precision
 from balancekit.losses.kernels.choice import count_valid
 from balancekit.losses.kernels.modulations import Asymmetric
 from balancekit.losses.kernels.sigmoid import sigmoid_losses, sigmoid_row_losses
@@ -77,7 +77,8 @@ def _amount(targets: Tensor, ignore_index: int, normalizer: Normalizer | Tensor)
         return normalizer
     if normalizer == "count":
         return count_valid(targets, ignore_index)
-    return torch.where(targets == ignore_index, 0, targets).sum()
+    # Not in 16 bits, which cannot count a batch.
+    return full_precision(torch.where(targets == ignore_index, 0, targets)).sum()
 
 
 def _label_weights(

@@ -4,7 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from balancekit.losses.arguments import check_class_values, check_range, check_softmax
+from balancekit.losses.arguments import (
+    check_class_values,
+    check_range,
+    check_softmax,
+    full_precision,
+)
 from balancekit.losses.kernels.modulations import Modulation
 from balancekit.losses.kernels.softmax import (
     SoftmaxShift,
@@ -87,9 +92,11 @@ def target_class_weights(targets: Tensor, valid: Tensor, class_weights: Tensor) 
         valid: bool [N, d1, …].
         class_weights: float [C].
     """
+    # Not in 16 bits: what sums them up could not count a batch.
+    class_weights = full_precision(class_weights)
     if targets.is_floating_point():
         along_classes = class_weights.reshape(-1, *[1] * (targets.ndim - 2))
-        return (targets * along_classes.to(targets.dtype)).sum(1)
+        return (targets * along_classes).sum(1)
     return torch.where(valid, class_weights[torch.where(valid, targets, 0)], 0.0)
 
 

@@ -7,7 +7,14 @@ import numpy as np
 
 from balancekit.exposure import Exposure
 from balancekit.metrics import balanced_accuracy
-from balancekit.plan import CorrectAfterTraining, NoAugmentation, Plan, TaskAugmentation
+from balancekit.plan import (
+    CorrectAfterTraining,
+    GaussianWeighted,
+    Ghm,
+    NoAugmentation,
+    Plan,
+    TaskAugmentation,
+)
 from balancekit.report.target_words import draws_text, targets_text
 from balancekit.report.words import n_of, shortened
 
@@ -31,11 +38,13 @@ def plan_verdict(plan: Plan) -> str:
     after = isinstance(plan.correction, CorrectAfterTraining)
     loss = str(plan.loss.__struct_config__.tag)
     no_augmentation = isinstance(plan.augmentation, NoAugmentation)
+    # GHM and Gaussian weighting bend probabilities, which no shift of logits takes back.
+    how = ", not exactly" if isinstance(plan.loss, Ghm | GaussianWeighted) else ""
     parts = (
         draws_text(plan.sampling),
         loss if loss.endswith("entropy") else f"{loss} loss",
         "no augmentation" if no_augmentation else "mild augmentation",
-        *(["prior corrected after training"] if after else []),
+        *([f"prior corrected after training{how}"] if after else []),
     )
     return f"Plan: {', '.join(parts)}."
 

@@ -198,12 +198,22 @@ def test_a_step_with_nan_does_not_stay():
     assert module(random_logits(3, 4), labels(3, 4)).isfinite()
 
 
-def test_a_module_in_half_precision_weighs_as_it_did():
-    z, t = random_logits(9, 4).half(), labels(9, 4)
+def test_a_module_in_half_precision_sums_and_weighs_as_in_float32():
+    # The sums pass the 65504 at which float16 ends; long before, it could add no step to them.
+    z, t = torch.zeros(40_000, 4).half(), labels(40_000, 4)
     whole, half = EQLv2Loss(4), EQLv2Loss(4).half()
-    for _ in range(3):
-        # Sums in float16 are right to 5e-4 a step, which γ and the ratio make 10 times as much.
-        torch.testing.assert_close(half(z, t), whole(z, t), rtol=0.02, atol=0)
+    for _ in range(8):
+        assert half(z, t) == whole(z, t)
+    assert whole.negative_gradients.max() > 65504
+    assert torch.equal(half.negative_gradients, whole.negative_gradients)
+
+
+def test_the_sums_do_not_follow_the_default_dtype():
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert EQLv2Loss(4).negative_gradients.dtype == torch.float32
+    finally:
+        torch.set_default_dtype(torch.float32)
 
 
 def test_it_compiles_into_one_graph():

@@ -439,6 +439,14 @@ def test_detection_divides_by_the_positives():
     torch.testing.assert_close(got, total / targets.sum())
 
 
+def test_the_counts_do_not_follow_the_default_dtype():
+    torch.set_default_dtype(torch.bfloat16)
+    try:
+        assert {buffer.dtype for buffer in GHMCLoss().buffers()} == {torch.float32}
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
 Z, Y = torch.zeros(2, 3), torch.tensor([0, 2])
 MISTAKES = {
     "base": (lambda: GHMCLoss(base="focal"), r"base: .*'sigmoid', got 'focal'"),

@@ -87,3 +87,41 @@ def test_the_parts_alone_are_not_the_large_batch():
 def test_alone_auto_is_none(asked):
     alone, none = (run(*asked, slice(None), sync) for sync in ("auto", "none"))
     torch.testing.assert_close(alone, none, rtol=0, atol=0)
+
+
+def accumulated_on_a_rank(rank: int) -> dict[str, tuple[Tensor, Tensor]]:
+    """Loss and gradient of a step of two micro-batches, by the way to say what it divides by."""
+    logits, targets = a_step()
+    part = (slice(0, CUT), slice(CUT, None))[rank]
+    own, everyone = (targets[part] != -100).sum(), (targets != -100).sum()
+    return {
+        sync: accumulated(logits[part], targets[part], sync, amount)
+        for sync, amount in (("auto", own), ("none", everyone / 2))
+    }
+
+
+def a_step() -> tuple[Tensor, Tensor]:
+    targets = random_targets(LOSSES["focal"], N_SAMPLES, 4)
+    targets[:5] = -100
+    return random_logits(N_SAMPLES, 4), targets
+
+
+def accumulated(
+    logits: Tensor, targets: Tensor, sync: Any, amount: Tensor
+) -> tuple[Tensor, Tensor]:
+    criterion = bl.FocalLoss.from_counts(COUNTS, sync=sync)
+    logits = logits.requires_grad_()
+    parts = zip(logits.chunk(2), targets.chunk(2), strict=True)
+    loss = torch.stack([criterion(*part, normalizer=amount) for part in parts]).sum()
+    return loss.detach(), torch.autograd.grad(loss, logits)[0]
+
+
+def test_micro_batches_on_two_processes_equal_one_large_batch(two_ranks):
+    both = two_ranks(accumulated_on_a_rank)
+    logits, targets = a_step()
+    whole = loss_and_gradient(bl.FocalLoss.from_counts(COUNTS), logits, targets)
+    for sync in ("auto", "none"):
+        losses, gradients = zip(*(found[sync] for found in both), strict=True)
+        # The parts are summed in another order.
+        torch.testing.assert_close(sum(losses) / 2, whole[0])
+        torch.testing.assert_close(torch.cat(gradients) / 2, whole[1])

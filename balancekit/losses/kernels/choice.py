@@ -8,8 +8,11 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
-__all__ = ["Way", "count_valid", "has_value", "reference_only", "way_for"]
+from balancekit.errors import OptionError
+
+__all__ = ["Way", "check_classes", "count_valid", "has_value", "reference_only", "way_for"]
 
 Way = Literal["reference", "cpu", "triton"]
 
@@ -40,6 +43,10 @@ def way_for(logits: Tensor, *constants: Tensor | None) -> Way:
         return "reference"
     if torch._C._are_functorch_transforms_active():
         return "reference"  # jvp and nested vmap have no rule for an autograd node
+    if forward_ad._current_level >= 0:
+        return "reference"  # nor has forward differentiation
+    if type(logits).__torch_dispatch__ is not Tensor.__torch_dispatch__:
+        return "reference"  # no plain memory: a DTensor, or a FakeTensor without values
     if any(constant is not None and constant.requires_grad for constant in constants):
         return "reference"
     if logits.device.type == "cpu":
@@ -52,7 +59,7 @@ def way_for(logits: Tensor, *constants: Tensor | None) -> Way:
 def count_valid(targets: Tensor, ignore_index: int) -> Tensor:
     """How many targets count: int64 []."""
     if way_for(targets) == "cpu" and not has_value(targets, ignore_index):
-        return torch.tensor(targets.numel())
+        return torch.tensor(targets.numel(), device=targets.device)
     return (targets != ignore_index).sum()
 
 
@@ -65,6 +72,20 @@ def has_value(tensor: Tensor, value: int) -> bool:
         return not (tensor.amin().item() > value or tensor.amax().item() < value)
     low, high = tensor.aminmax()
     return not (low.item() > value or high.item() < value)  # so that NaN counts as may be
+
+
+def check_classes(index: Tensor, n_classes: int, ignore_index: int) -> None:
+    """Refuse targets on the CPU that are no classes; those to be ignored are some class here.
+
+    Raises:
+        OptionError: one is below 0 or not below `n_classes`.
+    """
+    low, high = map(int, index.aminmax())
+    if low < 0 or high >= n_classes:
+        raise OptionError(
+            f"targets: expected classes 0 to {n_classes - 1}, or {ignore_index} to be ignored, "
+            f"got {low if low < 0 else high}. Check ignore_index and the number of logits."
+        )
 
 
 @cache

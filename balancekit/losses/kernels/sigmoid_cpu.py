@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from balancekit.losses.kernels.choice import has_value
+from balancekit.losses.kernels.choice import check_classes, has_value
 from balancekit.losses.kernels.modulations import Asymmetric
 
 __all__ = ["one_vs_rest_losses_cpu", "sigmoid_losses_cpu", "sigmoid_row_losses_cpu"]
@@ -65,8 +65,8 @@ class _Losses(torch.autograd.Function):
         ctx.arguments, ctx.by_row = arguments, by_row
         dtype = torch.promote_types(logits.dtype, torch.float32)
         shape = (logits.shape[0], *logits.shape[2:]) if by_row else logits.shape
-        losses = torch.empty(shape, dtype=dtype)
-        slopes = torch.empty(logits.shape, dtype=dtype) if ctx.needs_input_grad[0] else None
+        losses = logits.new_empty(shape, dtype=dtype)
+        slopes = logits.new_empty(logits.shape, dtype=dtype) if ctx.needs_input_grad[0] else None
         of_piece = _of_labels if targets.shape == logits.shape else _of_classes
         for rows in _pieces(logits):
             z = logits[rows].detach().to(dtype)
@@ -119,7 +119,7 @@ def _of_labels(z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any, 
 
 def _are_hard(t: Tensor) -> bool:
     flat = t.flatten()
-    return bool(flat.dot(flat) == flat.sum())  # a share between 0 and 1 exceeds its square
+    return bool(flat.dot(1 - flat) == 0)  # of products above 0, none of which can be lost
 
 
 def _of_either_label(
@@ -174,6 +174,7 @@ def _of_classes(z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any,
     ignore_index, gamma = arguments
     ignored = targets == ignore_index if has_value(targets, ignore_index) else None
     index = (targets if ignored is None else targets.masked_fill(ignored, 0)).unsqueeze(1)
+    check_classes(index, z.shape[1], ignore_index)
     # All are label 0, missed by the logit z, but the row's own class, missed by -z.
     w = z.scatter(1, index, -z.gather(1, index))
     loss, rise = _focal(w, *_cross_entropy(w), gamma)
@@ -207,7 +208,7 @@ def _focal(w: Tensor, nll: Tensor, q: Tensor, p: Tensor, gamma: float) -> Pair:
 def _above_margin(p: Tensor, q: Tensor, gamma: float, margin: float) -> Pair:
     """s^γ·n and its slope along z, with s = max(p - margin, 0), n = -log(1 - s), q = 1 - p."""
     s = F.softshrink(p, margin)  # p - margin above it, else 0
-    rest = 1 - s  # at least the margin: no digits are lost
+    rest = q + margin  # 1 - s where s > 0: the difference would lose a small margin
     slope = s / rest
     log_rest = rest.log_()
     # ∂L/∂s = s^(γ-1)·(γ·n + s/(1 - s)), ∂s/∂z = p·q
@@ -217,8 +218,10 @@ def _above_margin(p: Tensor, q: Tensor, gamma: float, margin: float) -> Pair:
 
 
 def _power_below(s: Tensor, gamma: float) -> Tensor:
-    """s^(γ-1), or 0 where s is 0 and all it multiplies is 0."""
-    if gamma in (1, 2, 3, 4):
+    """s^(γ-1), or 0 where s is 0."""
+    if gamma == 1:
+        return s.sign()
+    if gamma in (2, 3, 4):
         return s ** (gamma - 1)
     if gamma > 1:
         return s.log().mul_(gamma - 1).exp_()

@@ -50,7 +50,8 @@ class _SigmoidLosses(torch.autograd.Function):
         ctx: Any, logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], by_row: bool
     ) -> Tensor:
         ctx.arguments, ctx.by_row = arguments, by_row
-        ctx.save_for_backward(logits, targets)
+        # The weights too: were they changed in place, the backward would take them for the old.
+        ctx.save_for_backward(logits, targets, *arguments[2:])
         shape = (logits.shape[0], *logits.shape[2:]) if by_row else logits.shape
         if by_row:
             losses = torch.empty(shape, dtype=torch.float32, device=logits.device)
@@ -71,7 +72,7 @@ class _SigmoidLosses(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        logits, targets = ctx.saved_tensors
+        logits, targets, *_ = ctx.saved_tensors  # and weights, as in the arguments
         # Strides of 0 along labels, and of a mean or sum everywhere: nothing is copied.
         grad = (grad.unsqueeze(1) if ctx.by_row else grad).expand(logits.shape)
         if torch.is_grad_enabled():

@@ -10,8 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from balancekit.errors import OptionError
-from balancekit.losses.kernels.choice import has_value
+from balancekit.losses.kernels.choice import check_classes, has_value
 from balancekit.losses.kernels.modulations import Modulation
 from balancekit.losses.kernels.softmax import SoftmaxShift, differentiable_gradient
 
@@ -43,7 +42,7 @@ class _SoftmaxLosses(torch.autograd.Function):
         ignore_index, modulation, class_weights, shift = arguments
         ignored = targets == ignore_index if has_value(targets, ignore_index) else None
         index = targets if ignored is None else targets.masked_fill(ignored, 0)
-        _check_index(index, logits.shape[1], ignore_index)
+        check_classes(index, logits.shape[1], ignore_index)
         nll, missed, direction = _directions(
             logits, index.unsqueeze(1), ignored, shift, keep=ctx.needs_input_grad[0]
         )
@@ -66,15 +65,6 @@ class _SoftmaxLosses(torch.autograd.Function):
         return (direction * (slopes * grad).unsqueeze(1)).to(logits.dtype), None, None
 
 
-def _check_index(index: Tensor, n_classes: int, ignore_index: int) -> None:
-    low, high = map(int, index.aminmax())
-    if low < 0 or high >= n_classes:
-        raise OptionError(
-            f"targets: expected classes 0 to {n_classes - 1}, or {ignore_index} to be ignored, "
-            f"got {low if low < 0 else high}. Check ignore_index and the number of logits."
-        )
-
-
 def _directions(
     logits: Tensor,
     index: Tensor,
@@ -85,16 +75,16 @@ def _directions(
 ) -> tuple[Tensor, Tensor, Tensor | None]:
     """-log p_y, 1 - p_y and (p - onehot)·scale, the last only to keep: [N, …], [N, C, …]."""
     dtype = torch.promote_types(logits.dtype, torch.float32)
-    nll = torch.empty((logits.shape[0], *logits.shape[2:]), dtype=dtype)
+    nll = logits.new_empty((logits.shape[0], *logits.shape[2:]), dtype=dtype)
     missed = torch.empty_like(nll)
     shape = logits.shape if keep else (0, *logits.shape[1:])
-    direction = torch.empty(shape, dtype=dtype)
+    direction = logits.new_empty(shape, dtype=dtype)
     scale, bias, margin = (_as(values, dtype) for values in shift.constants())
     n_rows = max(1, PIECE // (logits.numel() // len(logits)))
     for start in range(0, len(logits), n_rows):
         rows = slice(start, start + n_rows)
         z = logits[rows].detach().to(dtype)
-        out = direction[rows] if keep else torch.empty(z.shape, dtype=dtype)
+        out = direction[rows] if keep else z.new_empty(z.shape)
         own = index[rows]  # [n, 1, …]
         torch.log_softmax(_shifted(z, own, scale, bias, margin), 1, out=out)
         log_p = out.gather(1, own)

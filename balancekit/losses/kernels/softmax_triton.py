@@ -52,25 +52,26 @@ class _SoftmaxLosses(torch.autograd.Function):
             MODULATION=name, ONE_BLOCK=layout.n_classes <= layout.tile[1],
         )  # fmt: skip
         ctx.arguments = arguments
-        ctx.save_for_backward(logits, targets, tops, slopes, own_slopes)
+        rows = (tops, slopes, own_slopes)
+        # The shift too: were it changed in place, the backward would take it for the old one.
+        ctx.save_for_backward(logits, targets, shift.scale, shift.bias, *rows)
         ctx.mark_non_differentiable(missed)
         return losses, missed
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None, None]:
-        logits, targets, *rows = ctx.saved_tensors
+        logits, targets, scale, bias, *rows = ctx.saved_tensors
         if torch.is_grad_enabled():
             return differentiable_gradient(logits, targets, ctx.arguments, grad), None, None
-        ignore_index, _, _, shift = ctx.arguments
         layout, (z, gradient) = lay_out(logits, torch.empty_like(logits))
         # The gradient of a mean or sum is one number with strides 0: read as it is.
         grad_stride = 0 if not any(grad.stride()) else 1
         launch(
             backward_kernel, layout, z, targets.contiguous(),
-            _floats(shift.scale), _floats(shift.bias),
+            _floats(scale), _floats(bias),
             *rows, grad.contiguous() if grad_stride else grad, gradient,
             *layout.sizes[1:], layout.n_classes, *layout.strides[0], *layout.strides[1],
-            grad_stride, ignore_index,
+            grad_stride, ctx.arguments[0],
         )  # fmt: skip
         return gradient, None, None
 

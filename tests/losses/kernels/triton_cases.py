@@ -335,6 +335,16 @@ def test_offsets_may_pass_2_to_the_31():
     assert (gradient[:, -1] < -0.99).all()
 
 
+@pytest.mark.parametrize("axis", [0, 1], ids=["scale", "bias"])
+def test_a_shift_that_changes_before_the_backward_is_refused(axis):
+    logits = draw(4, 3).requires_grad_()
+    shift = [torch.ones(3, device=DEVICE), torch.zeros(3, device=DEVICE)]
+    losses, _ = softmax_losses(logits, hard_targets(logits), IGNORED, Plain(), None, *shift)
+    shift[axis].add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        losses.sum().backward()
+
+
 # --- sigmoid ----------------------------------------------------------------------------------
 
 TARGETS = {
@@ -541,3 +551,13 @@ def test_sigmoid_gradients_have_gradients(layout):
         found = second(logits, losses_of(logits, *arguments))
         # By float32 autograd of the formula, whose terms are about 1 and cancel.
         torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("label", [0, 1], ids=["negative", "positive"])
+def test_a_weight_that_changes_before_the_backward_is_refused(label):
+    logits = draw(4, 3).requires_grad_()
+    weights = [torch.ones(3, device=DEVICE), torch.ones(3, device=DEVICE)]
+    losses = sigmoid_losses(logits, torch.ones_like(logits), IGNORED, Asymmetric(), *weights)
+    weights[1 - label].add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        losses.sum().backward()

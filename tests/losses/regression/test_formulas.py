@@ -88,15 +88,18 @@ def test_focal_r_of_the_official_code_is_tanh_at_half_the_beta():
 
 
 def ghm_r_by_the_paper(batches, mu, n_bins, momentum):
-    """The weights of each batch: counts as a moving average from 0, corrected for its start."""
+    """The weights of each batch: counts as a moving average from 0, corrected for its start.
+
+    A bin of an average below 1 weighs as one target does, and adds its part to the bins.
+    """
     average, weights = np.zeros(n_bins), []
     for step, errors in enumerate(batches, 1):
         g = np.abs(errors) / np.sqrt(errors**2 + mu**2)
         bins = np.minimum((g * n_bins).astype(int), n_bins - 1)
-        counts = np.bincount(bins, minlength=n_bins)
-        average = momentum * average + (1 - momentum) * counts
-        density = average / (1 - momentum**step) * (counts > 0).sum()
-        weights.append(len(errors) / density[bins])
+        average = momentum * average + (1 - momentum) * np.bincount(bins, minlength=n_bins)
+        counts = average / (1 - momentum**step)
+        density = np.maximum(counts, 1) * np.minimum(counts, 1).sum()
+        weights.append(counts.sum() / density[bins])
     return weights
 
 
@@ -125,14 +128,27 @@ def test_the_first_batch_of_ghm_r_has_a_mean_weight_of_1(momentum):
 def test_ghm_r_keeps_its_counts_in_evaluation():
     errors, zeros = torch.tensor([0.01, 0.01, 5.0]), torch.zeros(3)
     loss = GHMRLoss().eval()
-    first = loss(errors, zeros)
-    assert loss.n_batches == 0
-    assert first == GHMRLoss()(errors, zeros)  # the batch's own counts
-    loss.train()(errors, zeros)
+    plain = (torch.hypot(errors, torch.tensor(0.02)) - 0.02).mean()
+    torch.testing.assert_close(loss(errors, zeros), plain)  # nothing is known yet
+    assert loss.n_steps == 0
+    trained = loss.train()(errors, zeros)
     state = {name: value.clone() for name, value in loss.state_dict().items()}
     again = loss.eval()(errors.repeat(4), zeros.repeat(4))
-    torch.testing.assert_close(again, first)  # a batch of another size has the same mean
+    torch.testing.assert_close(again, trained)  # a batch of another size has the same mean
+    # What a target weighs does not depend on the batch that it is evaluated in.
+    alone = torch.stack([loss(error[None], zeros[:1]) for error in errors])
+    torch.testing.assert_close(alone.mean(), trained)
     assert all(torch.equal(state[name], value) for name, value in loss.state_dict().items())
+
+
+def test_accumulated_calls_of_ghm_r_count_as_one_large_batch():
+    batches = [torch.tensor(RNG.standard_cauchy(12)) for _ in range(3)]
+    whole, parts = GHMRLoss(0.3), GHMRLoss(0.3, calls_per_step=3)
+    for batch in batches:
+        whole(batch, torch.zeros_like(batch))
+        for part in batch.split(4):
+            parts(part, torch.zeros_like(part))
+    torch.testing.assert_close(parts.state_dict(), whole.state_dict())
 
 
 def test_ghm_r_survives_small_and_large_errors():
