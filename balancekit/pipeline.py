@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -24,6 +25,7 @@ from balancekit.losses import (
 )
 from balancekit.losses.heads import init_bias_
 from balancekit.losses.prior_correction import correct_label_prior, correct_prior
+from balancekit.losses.schedules import DeferredReweighting
 from balancekit.plan import (
     ClassBalanced,
     CrossEntropy,
@@ -63,18 +65,21 @@ class Pipeline:
     def set_epoch(self, epoch: int, first_batch: int | None = None) -> None:
         """Choose the epoch of the next pass over the loader, and the batch it starts with.
 
-        A pass of this epoch that was resumed goes on, if no batch is given.
+        A pass of this epoch that was resumed goes on, if no batch is given. A criterion that
+        changes by epoch is told, such as a `DeferredReweighting` that stands for the plan's.
         """
         self.loader.set_epoch(epoch)
         self.sampler.set_epoch(epoch, first_batch)
-        # The loader tells it too, unless a framework has put one of its own in its place.
-        _follow_draws(self.criterion, self.plan, epoch)
+        # The loader tells it too, unless a framework has put one of its own in its place, or the
+        # criterion is not the one that the pipeline was built with.
+        _tell_epoch(self.criterion, self.plan, epoch)
 
     def correct(self, logits: Tensor, prior: ArrayLike | None = None) -> Tensor:
         """Logits for the prior that decisions should assume, from those of the model.
 
         float32 or float64. Those of a focal loss are made those of the posterior that they
-        stand for too, which changes probabilities and not the order of classes.
+        stand for too, which changes probabilities and not the order of classes. GHM and Gaussian
+        weighting bend the posterior as well; their logits are moved as they are.
 
         Args:
             logits: float [..., n_classes], of a model trained with this pipeline.
@@ -182,7 +187,7 @@ def build(
     # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
     loader = TellingLoader(
         keyed,
-        epoch_begins=lambda epoch: _follow_draws(criterion, plan, epoch),
+        epoch_begins=partial(_tell_epoch, criterion, plan),
         batch_sampler=sampler,
         generator=torch.Generator().manual_seed(plan.seed),
         **loader_options,
@@ -314,9 +319,11 @@ class TellingLoader(ResumableLoader):
         yield from super().__iter__()
 
 
-def _follow_draws(criterion: nn.Module, plan: Plan, epoch: int) -> None:
-    """Have a logit-adjusted loss adjust by what an epoch draws, if that changes by epoch."""
-    if isinstance(criterion, LogitAdjustedLoss) and not is_steady(plan.sampling):
+def _tell_epoch(criterion: nn.Module, plan: Plan, epoch: int) -> None:
+    """Have a loss follow the epochs: its own, or the draws of a schedule that it adjusts by."""
+    if isinstance(criterion, DeferredReweighting):
+        criterion.set_epoch(epoch)
+    elif isinstance(criterion, LogitAdjustedLoss) and not is_steady(plan.sampling):
         with torch.no_grad():
             criterion.log_prior.copy_(torch.as_tensor(np.log(plan.draw_prior(epoch))))
 

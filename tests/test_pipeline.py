@@ -1,5 +1,9 @@
 """A plan and a data set become ordinary torch objects that do what the plan says."""
 
+import copy
+import pickle
+from dataclasses import replace
+
 import msgspec
 import numpy as np
 import pytest
@@ -10,6 +14,7 @@ from torch.utils.data import DataLoader
 
 import balancekit as bk
 from balancekit.errors import DataError, OptionError, PlanError
+from balancekit.losses.schedules import DeferredReweighting
 from balancekit.pipeline import build, criterion_of, picture_to_tensor
 from balancekit.plan import (
     ClassBalanced,
@@ -212,6 +217,28 @@ def test_a_logit_adjusted_loss_follows_the_epochs_of_a_schedule():
     next(iter(other.loader))
     np.testing.assert_allclose(other.criterion.log_prior.exp(), by_epoch[1], rtol=1e-6)
     assert plan.check().believed_prior() == pytest.approx(uniform)
+
+
+def test_a_criterion_of_ones_own_learns_the_epoch_too():
+    pipeline = build(BALANCED, Vectors(), batch_size=6)
+    own = DeferredReweighting.from_counts(COUNTS, n_epochs=10)
+    replace(pipeline, criterion=own).set_epoch(8)
+    assert own.takes_after
+
+
+def test_a_pipeline_is_pickled_and_copied_whole():
+    plan = plan_with(
+        sampling=Schedule(start=Natural(), end=Uniform(), epochs=2),
+        loss=LogitAdjusted(),
+        wanted_prior="uniform",
+    )
+    pipeline = build(plan, Vectors(), batch_size=6)
+    before = pipeline.criterion.log_prior.clone()
+    for other in (pickle.loads(pickle.dumps(pipeline)), copy.deepcopy(pipeline)):
+        next(iter(other.loader))  # tells its own criterion of epoch 0, and no other
+        expected = np.array(COUNTS) / sum(COUNTS)
+        np.testing.assert_allclose(other.criterion.log_prior.exp(), expected, rtol=1e-6)
+        assert torch.equal(pipeline.criterion.log_prior, before)
 
 
 def test_the_bias_starts_as_the_plan_says():

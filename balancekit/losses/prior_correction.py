@@ -288,9 +288,5 @@ def _shares(
     return shares if below < float("inf") else shares / shares.sum()
 
 
-def _other_length(known: NDArray[np.float64], asked: NDArray[np.float64]) -> OptionError:
-    return OptionError(f"wanted: expected {len(known)} shares, as believed has, got {len(asked)}")
-
-
 def _as_buffer(values: ArrayLike) -> Tensor:
     return torch.tensor(np.asarray(values), dtype=torch.float32)

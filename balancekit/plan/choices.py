@@ -3,7 +3,7 @@
 import numpy as np
 
 from balancekit.errors import OptionError
-from balancekit.plan.tagged import Tagged, check_name
+from balancekit.plan.tagged import Tagged, check_name, is_whole
 
 __all__ = [
     "PICTURE_OPERATIONS",
@@ -117,21 +117,27 @@ class Focal(Tagged, frozen=True, kw_only=True, tag="focal"):
 
 
 class Ghm(Tagged, frozen=True, kw_only=True, tag="ghm"):
-    """Gradient-harmonised cross-entropy: targets as hard as many others weigh less."""
+    """Gradient-harmonised cross-entropy: targets as hard as many others weigh less.
+
+    It gives no probabilities, so what it believes in is known of its weights and draws alone.
+    """
 
     n_bins: int = 30
     momentum: float = 0.75
     class_weights: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.n_bins < 1:
-            raise OptionError(f"n_bins: expected an integer ≥ 1, got {self.n_bins}")
+        if not is_whole(self.n_bins) or self.n_bins < 1:
+            raise OptionError(f"n_bins: expected an integer ≥ 1, got {self.n_bins!r}")
         if not 0 <= self.momentum < 1:
             raise OptionError(f"momentum: expected a number in [0, 1), got {self.momentum}")
 
 
 class GaussianWeighted(Tagged, frozen=True, kw_only=True, tag="gaussian-weighted"):
-    """Cross-entropy weighted by a Gaussian: targets that the model is unsure of count most."""
+    """Cross-entropy weighted by a Gaussian: targets that the model is unsure of count most.
+
+    Its probabilities p stand for p/m(p), with its weight m; the prior moves as under its weights.
+    """
 
     sigma: float = 0.2718281828459045
     class_weights: tuple[float, ...] | None = None

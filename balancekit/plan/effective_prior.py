@@ -31,7 +31,7 @@ class EffectivePrior:
     besides; its prior is that of its weights, see `balancekit.priors.focal_log_posterior`.
 
     Args:
-        class_counts: samples of each class, [n_classes].
+        class_counts: samples of each class, [n_classes]; shares only where every class is drawn.
         targets: what the sampler draws: a target of `balancekit.plan`, or the share q_c of
             each class among the draws, [n_classes].
         class_weights: w_c, weight of each class in the loss, [n_classes]; all 1 if not given.
@@ -66,7 +66,12 @@ class EffectivePrior:
                 _set(self, name, _checked(name, given, len(counts)))
         if not np.isfinite(self.tau):
             raise OptionError(f"tau: expected a finite number, got {self.tau}")
-        self._drawn()  # refuses targets that do not fit the classes
+        # Refuses targets that do not fit the classes, too.
+        if self._drawn().min() == 0 and counts[counts > 0].min() < 1:
+            raise OptionError(
+                "class_counts: expected numbers of samples where a class is not drawn, got shares "
+                f"{counts[:5].tolist()}. Such a class counts as one sample of an epoch"
+            )
 
     @property
     def draw_shares(self) -> Floats:

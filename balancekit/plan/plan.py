@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.errors import PlanError
+from balancekit.errors import OptionError, PlanError
 from balancekit.files import write_whole
 from balancekit.labels import Labels, Media, Task
 from balancekit.plan.checks import plan_problems
@@ -142,7 +142,16 @@ class Plan(_Part, frozen=True, kw_only=True):
         return EffectivePrior(self.data.class_counts, self._draw_shares(epoch)).draw_shares
 
     def effective_prior(self) -> EffectivePrior:
-        """The prior that a model trained under the plan believes in, and what led there."""
+        """The prior that a model trained under the plan believes in, and what led there.
+
+        Raises:
+            OptionError: the data are multi-label, whose labels have a prior each.
+        """
+        if self.data.task == "multilabel":
+            raise OptionError(
+                "effective_prior: expected one class a sample, got multi-label data. Take "
+                "believed_prior(), which has the prior of each label"
+            )
         prior = EffectivePrior(
             self.data.class_counts, self._draw_shares(), tuple(self.class_weights().tolist())
         )

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
+from balancekit.priors.arguments import as_label_shares, as_prior
 
 __all__ = ["believed_label_prior", "believed_prior", "class_shares", "correction_strength"]
 
@@ -21,10 +22,17 @@ __all__ = ["believed_label_prior", "believed_prior", "class_shares", "correction
 def class_shares(class_counts: ArrayLike) -> NDArray[np.float64]:
     """Shares that sum to 1: float64 [n_classes]; 0 counts as 1, so that logarithms exist.
 
+    Raises:
+        OptionError: a count is negative, infinite or NaN.
+
     >>> class_shares([3, 1]).tolist()
     [0.75, 0.25]
     """
     counts = np.asarray(class_counts, np.float64)
+    if not np.all((counts >= 0) & (counts < np.inf)):
+        raise OptionError(
+            f"class_counts: expected finite numbers ≥ 0, got {counts.flatten()[:5].tolist()}"
+        )
     counts = np.where(counts > 0, counts, 1.0)
     return counts / float(counts.sum())
 
@@ -43,14 +51,18 @@ def believed_prior(
         adjusted_by: prior whose τ·log is added to the logits in training, [n_classes].
         tau: strength of that adjustment.
 
+    Raises:
+        OptionError: shares, weights or a prior that are not above 0, one a class.
+
     >>> believed_prior([0.9, 0.1], class_weights=[1, 9]).round(6).tolist()
     [0.5, 0.5]
     """
-    log_prior = np.log(np.asarray(draw_shares, np.float64))
+    log_prior = np.log(as_prior("draw_shares", draw_shares))
+    n_classes = len(log_prior)
     if class_weights is not None:
-        log_prior = log_prior + np.log(np.asarray(class_weights, np.float64))
+        log_prior = log_prior + np.log(as_prior("class_weights", class_weights, n_classes))
     if adjusted_by is not None:
-        log_prior = log_prior - tau * np.log(np.asarray(adjusted_by, np.float64))
+        log_prior = log_prior - tau * np.log(as_prior("adjusted_by", adjusted_by, n_classes))
     prior = np.exp(log_prior - float(log_prior.max()))
     return prior / float(prior.sum())
 
@@ -69,15 +81,23 @@ def believed_label_prior(
         pos_weight: weight of label 1 in the loss, [n_labels]; 1 if not given.
         alpha: of a focal loss, in (0, 1), for all labels or [n_labels].
 
+    Raises:
+        OptionError: a share, weight or α is out of range.
+
     >>> believed_label_prior([0.1, 0.5], pos_weight=[9.0, 1.0]).round(6).tolist()
     [0.5, 0.5]
     """
-    share = np.asarray(label_shares, np.float64)
+    share = as_label_shares("label_shares", label_shares)
     odds = share / np.maximum(1 - share, 1e-12)
     if pos_weight is not None:
-        odds = odds * np.asarray(pos_weight, np.float64)
+        weight = np.asarray(pos_weight, np.float64)
+        if not np.all((weight >= 0) & (weight < np.inf)):
+            raise OptionError(f"pos_weight: expected finite numbers ≥ 0, got {weight.tolist()}")
+        odds = odds * weight
     if alpha is not None:
         weight = np.asarray(alpha, np.float64)
+        if not np.all((weight > 0) & (weight < 1)):
+            raise OptionError(f"alpha: expected weights in (0, 1), got {weight.tolist()}")
         odds = odds * weight / (1 - weight)
     return np.asarray(odds / (1 + odds))
 
@@ -93,13 +113,16 @@ def correction_strength(trained_on: ArrayLike, believed: ArrayLike, wanted: Arra
         believed: prior of the model trained on them, [n_classes].
         wanted: prior that it should have, [n_classes].
 
+    Raises:
+        OptionError: priors of different lengths, or not above 0.
+
     >>> correction_strength([0.9, 0.1], [0.1, 0.9], [0.5, 0.5])  # reversed
     2.0
     """
-    logs = [np.log(np.asarray(prior, np.float64)) for prior in (trained_on, believed, wanted)]
-    if len({log.shape for log in logs}) > 1:
-        shapes = ", ".join(str(log.shape) for log in logs)
-        raise OptionError(f"priors: expected equal shapes, got {shapes}")
+    start = as_prior("trained_on", trained_on)
+    priors = {"believed": believed, "wanted": wanted}
+    ends = [as_prior(name, prior, len(start)) for name, prior in priors.items()]
+    logs = [np.log(prior) for prior in (start, *ends)]
     made, asked = _centred(logs[1] - logs[0]), _centred(logs[2] - logs[0])
     if float(asked @ asked) < 1e-12:
         return 1.0 + float(np.abs(made).max())

@@ -54,7 +54,8 @@ def estimate_prior(
         tolerance: largest change of a share that ends the search.
 
     Raises:
-        OptionError: no rows, rows that are no probabilities, or a prior that does not fit them.
+        OptionError: no rows, rows that are no probabilities, a prior that does not fit them, or
+            an option out of range.
 
     Source: Saerens et al., Neural Computation 14 (2002), eqs. 2.9 and 2.10; the likelihood
     ratio of section 4.
@@ -63,6 +64,11 @@ def estimate_prior(
     >>> estimate_prior(rows, [0.8, 0.2]).shares.round(3).tolist()
     [0.114, 0.886]
     """
+    if max_iterations < 1 or not tolerance >= 0:
+        raise OptionError(
+            "max_iterations, tolerance: expected at least 1 step and a change ≥ 0, got "
+            f"{max_iterations} and {tolerance}"
+        )
     rows, trained = _checked(probabilities, trained_prior)
     likelihoods = rows / rows.sum(1, keepdims=True) / trained  # p(x | c) / p(x), [n, C]
     shares, gains = trained, []

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
+from balancekit.priors.arguments import as_label_shares, as_prior
 from balancekit.priors.focal import focal_log_posterior
 
 __all__ = ["correct_logits", "label_prior_shift", "prior_shift"]
@@ -16,12 +17,16 @@ def prior_shift(believed: ArrayLike, wanted: ArrayLike) -> NDArray[np.float64]:
         believed: prior of the model, [n_classes].
         wanted: prior at deployment, [n_classes].
 
+    Raises:
+        OptionError: priors of different lengths, or not above 0.
+
     Source: Saerens et al., Neural Computation 14 (2002), eq. 2.4, in logarithms.
 
     >>> prior_shift([0.9, 0.1], [0.5, 0.5]).round(3).tolist()
     [-0.588, 1.609]
     """
-    return np.log(np.asarray(wanted, np.float64)) - np.log(np.asarray(believed, np.float64))
+    start = as_prior("believed", believed)
+    return np.log(as_prior("wanted", wanted, len(start))) - np.log(start)
 
 
 def label_prior_shift(believed: ArrayLike, wanted: ArrayLike) -> NDArray[np.float64]:
@@ -34,10 +39,14 @@ def label_prior_shift(believed: ArrayLike, wanted: ArrayLike) -> NDArray[np.floa
         believed: share of the samples that carry each label, as the model believes, [n_labels].
         wanted: the same at deployment, [n_labels].
 
+    Raises:
+        OptionError: a share is outside [0, 1].
+
     >>> label_prior_shift([0.1, 0.5], [0.5, 0.5]).round(3).tolist()
     [2.197, 0.0]
     """
-    return _log_odds(wanted) - _log_odds(believed)
+    shares = as_label_shares("believed", believed), as_label_shares("wanted", wanted)
+    return _log_odds(shares[1]) - _log_odds(shares[0])
 
 
 def correct_logits(
@@ -75,6 +84,6 @@ def correct_logits(
     return z + prior_shift(believed, wanted)
 
 
-def _log_odds(shares: ArrayLike) -> NDArray[np.float64]:
-    bounded = np.clip(np.asarray(shares, np.float64), 1e-6, 1 - 1e-6)
+def _log_odds(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    bounded = np.clip(shares, 1e-6, 1 - 1e-6)
     return np.log(bounded) - np.log1p(-bounded)

@@ -85,9 +85,10 @@ def _bound(
     margins: Floats, shares: Floats | None, least: float, greatest: float
 ) -> Literal["low", "high"] | None:
     """The bound of the temperature that the least loss lies beyond, from those of the scale."""
-    if _slopes(margins, shares, least)[0] >= 0:
-        return "high"
-    return "low" if _slopes(margins, shares, greatest)[0] <= 0 else None
+    # First: where logits are so large that the loss is 0 at every scale, all of them are right.
+    if _slopes(margins, shares, greatest)[0] <= 0:
+        return "low"
+    return "high" if _slopes(margins, shares, least)[0] >= 0 else None
 
 
 def _margins(logits: ArrayLike, targets: ArrayLike) -> tuple[Floats, Floats | None]:

@@ -131,7 +131,11 @@ def _best_cut(
         case F1():
             worth = 2 * true_positives / (predicted + n_positive)
         case BalancedAccuracy():
-            worth = (recall + 1 - (predicted - true_positives) / (n - n_positive)) / 2
+            n_negative = n - n_positive
+            kept = n_negative - (predicted - true_positives)  # label 0 that is not predicted 1
+            # One quotient of whole numbers: a sum of two is rounded, and ties would be none.
+            right = true_positives * n_negative + kept * n_positive
+            worth = right / (2 * n_positive * n_negative)
         case RecallAtPrecision(precision=precision):
             # A quotient, not a product: 0.7 · 10 is above 7, and 7 / 10 is the float 0.7.
             worth = np.where(true_positives / predicted >= precision, recall, 0.0)

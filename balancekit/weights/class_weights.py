@@ -17,10 +17,11 @@ __all__ = [
 
 
 def as_class_counts(class_counts: ArrayLike) -> NDArray[np.float64]:
-    """Counts as float64 [n_classes].
+    """Counts, or shares of classes that all have samples, as float64 [n_classes].
 
     Raises:
-        OptionError: not one non-negative finite number a class, or all of them 0.
+        OptionError: not one non-negative finite number a class, or all of them 0, or shares
+            of which one is 0.
     """
     counts = np.asarray(class_counts, np.float64)
     if counts.ndim != 1 or not counts.size:
@@ -29,6 +30,12 @@ def as_class_counts(class_counts: ArrayLike) -> NDArray[np.float64]:
         raise OptionError(
             "class_counts: expected finite numbers ≥ 0, one above 0, "
             f"got {counts.min()} to {counts.max()}"
+        )
+    if counts.min() == 0 and counts[counts > 0].min() < 1:
+        raise OptionError(
+            "class_counts: expected numbers of samples where a class has none, got shares "
+            f"{counts[:5].tolist()}. An empty class counts as one sample, and shares do not tell "
+            "how much that is"
         )
     return counts
 
@@ -128,9 +135,10 @@ def pos_weight(
         raise OptionError(f"power: expected a number ≥ 0, got {power}. 1 balances fully")
     if cap is not None and not cap > 0:
         raise OptionError(f"cap: expected a number above 0, or None, got {cap}")
-    if n_samples < positives.max():
+    # As "not right": every comparison with NaN is false.
+    if not positives.max() <= n_samples < np.inf:
         raise OptionError(
-            f"n_samples: expected at least the {int(positives.max())} samples of the largest "
+            f"n_samples: expected at least the {positives.max():g} samples of the largest "
             f"label, got {n_samples}"
         )
     ratio = ((n_samples - positives) / _one_if_empty(positives)) ** power

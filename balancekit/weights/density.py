@@ -130,7 +130,7 @@ def label_bin_edges(values: ArrayLike, bins: int | ArrayLike | None = None) -> F
     if bins is None:
         return _chosen_edges(given)
     edges = np.asarray(bins, np.float64)
-    if edges.ndim == 0 and edges >= 1 and edges == np.floor(edges):
+    if edges.ndim == 0 and 1 <= edges < np.inf and edges == np.floor(edges):
         low, high = float(given.min()), float(given.max())
         return np.linspace(low, high if high > low else low + max(abs(low), 1.0), int(edges) + 1)
     if edges.ndim != 1 or len(edges) < 2 or not np.all(np.diff(edges) > 0):

@@ -135,6 +135,8 @@ WRONG = {
     "no weight": ((COUNTS,), {"class_weights": [1, 2, 0]}, "class_weights: .* above 0"),
     "no number": ((COUNTS,), {"adjusted_by": [1, np.nan, 1]}, "adjusted_by: expected 3"),
     "two axes": ((COUNTS,), {"class_weights": [[1, 2, 3]]}, r"got shape \[1, 3\]"),
+    "shares, one 0": (([0.9, 0.1, 0.0],), {}, "numbers of samples where a class has none, got"),
+    "shares, one not drawn": (([0.9, 0.1], [1, 0]), {}, "where a class is not drawn, got shares"),
     "no tau": ((COUNTS,), {"tau": np.inf}, "tau: expected a finite number"),
 }
 

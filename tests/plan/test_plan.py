@@ -313,6 +313,7 @@ IMPOSSIBLE = {
     "alpha is no number": lambda: Power(alpha=NAN),
     "gamma": lambda: Focal(gamma=-0.1),
     "no bins": lambda: Ghm(n_bins=0),
+    "half a bin": lambda: Ghm(n_bins=2.5),
     "a momentum of 1": lambda: Ghm(momentum=1.0),
     "a weight below 0": lambda: GaussianWeighted(sigma=0.2),
     "beta": lambda: ClassBalanced(beta=1.0),
@@ -488,6 +489,8 @@ def test_each_label_of_several_has_a_prior_of_its_own():
     balanced = plan(data=data, loss=WeightedBce(pos_weight=(1.0, 3.0)))
     np.testing.assert_allclose(balanced.believed_prior(), [0.5, 0.5])
     assert balanced.check()
+    with pytest.raises(OptionError, match=r"got multi-label data\. Take believed_prior\(\)"):
+        balanced.effective_prior()
 
 
 def test_an_empty_class_keeps_every_prior_finite():

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis.extra.numpy import arrays
 
 from balancekit.errors import OptionError
-from balancekit.priors import believed_prior, class_shares, correction_strength, prior_shift
+from balancekit.priors import (
+    believed_label_prior,
+    believed_prior,
+    class_shares,
+    correction_strength,
+    label_prior_shift,
+    prior_shift,
+)
 from balancekit.weights import power_weights
 
 PI = np.array([0.9, 0.09, 0.01])  # the three classes of the project's facts
@@ -129,8 +136,37 @@ def test_where_no_way_is_to_go_every_step_is_too_much():
     assert correction_strength(PI, EVEN, PI) > 1.05
 
 
-def test_priors_of_unequal_length_are_refused():
-    with pytest.raises(OptionError, match=r"expected equal shapes, got \(3,\), \(3,\), \(2,\)"):
-        correction_strength(PI, EVEN, EVEN[:2])
-    with pytest.raises(OptionError, match="expected equal shapes"):
-        correction_strength(PI, EVEN[:1], PI)
+NO_PRIORS = {
+    "strength, too short": (
+        correction_strength,
+        (PI, EVEN, EVEN[:2]),
+        r"wanted: expected 3 .* \[2\]",
+    ),
+    "strength, one": (correction_strength, (PI, EVEN[:1], PI), r"believed: expected 3"),
+    "strength, an empty class": (correction_strength, ([1, 0], EVEN[:2], EVEN[:2]), "trained_on: "),
+    "shift, too short": (prior_shift, (PI, EVEN[:2]), "wanted: expected 3"),
+    "shift, an empty class": (prior_shift, ([1.0, 0.0], [0.5, 0.5]), "believed: .* above 0"),
+    "shift, NaN": (prior_shift, ([0.5, 0.5], [np.nan, 0.5]), "wanted: .* above 0"),
+    "believed, no classes": (believed_prior, ([],), "draw_shares: expected finite numbers"),
+    "believed, one weight": (believed_prior, (PI, 2.0), r"class_weights: expected 3 .* shape \[\]"),
+    "believed, weight below 0": (believed_prior, (PI, [1, 1, -1]), "class_weights: "),
+    "believed, adjusted by 0": (believed_prior, (PI, None, [1, 0, 0]), "adjusted_by: "),
+    "shares, NaN": (class_shares, ([np.nan, 3],), "class_counts: expected finite numbers ≥ 0"),
+    "shares, below 0": (class_shares, ([-4, 3],), "class_counts: expected finite numbers ≥ 0"),
+    "labels, above 1": (
+        believed_label_prior,
+        ([2.0],),
+        r"label_shares: expected shares in \[0, 1\]",
+    ),
+    "labels, no weight": (believed_label_prior, ([0.5], [np.inf]), "pos_weight: expected finite"),
+    "labels, α of 1": (believed_label_prior, ([0.5], None, 1.0), r"alpha: .* in \(0, 1\), got 1.0"),
+    "labels, NaN": (label_prior_shift, ([0.5], [np.nan]), r"wanted: expected shares in \[0, 1\]"),
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments", "words"), NO_PRIORS.values(), ids=NO_PRIORS.keys()
+)
+def test_what_is_no_prior_is_refused(function, arguments, words):
+    with pytest.raises(OptionError, match=words):
+        function(*arguments)

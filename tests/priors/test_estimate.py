@@ -104,3 +104,13 @@ def test_half_precision_probabilities_are_taken():
 def test_what_are_no_probabilities_is_refused(rows, trained, words):
     with pytest.raises(OptionError, match=words):
         estimate_prior(rows, trained)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"max_iterations": 0}, {"tolerance": -1.0}, {"tolerance": np.nan}],
+    ids=["no step", "below 0", "NaN"],
+)
+def test_a_search_that_cannot_end_is_refused(options):
+    with pytest.raises(OptionError, match="max_iterations, tolerance: expected at least 1 step"):
+        estimate_prior([[0.5, 0.5]], [0.5, 0.5], **options)

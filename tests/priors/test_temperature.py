@@ -69,6 +69,8 @@ def test_labels_of_a_sigmoid_each_share_a_temperature():
 BOUNDS = {
     "separable": ([[5.0, 0.0], [0.0, 5.0]], [0, 1], 0.01, "low"),
     "separable, huge": ([[1e4, -1e4], [-1e4, 1e4]], [0, 1], 0.01, "low"),
+    "separable, no loss at any T": ([[1e9, -1e9], [-1e9, 1e9]], [0, 1], 0.01, "low"),
+    "sigmoids, no loss at any T": ([1e9, -1e9], [1, 0], 0.01, "low"),
     "always wrong": ([[5.0, 0.0], [0.0, 5.0]], [1, 0], 1e4, "high"),
     "always wrong, huge": ([[1e200, 0.0], [0.0, 1e200]], [1, 0], 1e4, "high"),
     "separable sigmoids": ([3.0, -1.0], [1, 0], 0.01, "low"),

@@ -98,6 +98,14 @@ ODD = {
     "precision out of reach": ([0.1, 0.9], [1, 0], RecallAtPrecision(0.9), np.inf, 0.0),
     "the wrong way round": ([0.1, 0.9], [1, 0], BalancedAccuracy(), 0.1, 0.5),
     "infinite scores": ([np.inf, np.inf, -np.inf], [1, 1, 0], F1(), np.inf, 1.0),
+    # 1 and 0 over ½ have 2/3 both, of which floats make two numbers if they are added up.
+    "a tie that rounding hides": (
+        [6, 3, 0, 6, 2, 7],
+        [0, 0, 0, 1, 1, 1],
+        BalancedAccuracy(),
+        7,
+        2 / 3,
+    ),
     "True and False": ([0.1, 0.9], [False, True], F1(), 0.9, 1.0),
 }
 

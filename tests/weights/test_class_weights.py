@@ -256,6 +256,7 @@ WRONG_COUNTS = {
     "negative": ([-1, 2], "finite numbers ≥ 0.*got -1.0 to 2.0"),
     "NaN": ([float("nan"), 2], "finite numbers"),
     "infinite": ([float("inf"), 2], "finite numbers"),
+    "shares, one of them 0": ([0.9, 0.1, 0.0], "numbers of samples where a class has none"),
 }
 
 
@@ -286,9 +287,11 @@ def test_positives_are_weighted_by_negatives_over_positives(counts, n, options, 
     np.testing.assert_allclose(pos_weight(counts, n, **options), expected, rtol=1e-12)
 
 
-def test_more_positives_than_samples_are_refused():
-    with pytest.raises(OptionError, match="at least the 11 samples of the largest label, got 10"):
-        pos_weight([3, 11], 10)
+@pytest.mark.parametrize("n_samples", [10, float("nan"), float("inf")], ids=str)
+def test_what_cannot_be_the_number_of_samples_is_refused(n_samples):
+    words = f"at least the 11 samples of the largest label, got {n_samples}"
+    with pytest.raises(OptionError, match=words):
+        pos_weight([3, 11], n_samples)
 
 
 @pytest.mark.parametrize(

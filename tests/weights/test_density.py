@@ -230,6 +230,7 @@ def test_values_without_a_density_are_refused(weigh, values, text):
         (partial(lds_weights, exponent=np.nan), "exponent: expected a number of at least 0"),
         (partial(lds_weights, bins=0), "bins: expected how many"),
         (partial(lds_weights, bins=2.5), "bins: expected how many"),
+        (partial(lds_weights, bins=np.inf), "bins: expected how many"),
         (partial(lds_weights, bins=[1, 1]), "bins: expected how many, or increasing edges"),
         (partial(lds_weights, bins=[0, np.nan]), "bins: expected how many, or increasing edges"),
         (partial(dense_weights, alpha=-1), "alpha: expected a number of at least 0"),

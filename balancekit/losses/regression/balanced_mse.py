@@ -132,7 +132,8 @@ class BMCLoss(RegressionCriterion):
     """Balanced MSE by the targets of the batch.
 
     `noise_sigma` is a parameter: give the optimizer `criterion.parameters()` too, or it stays
-    what it was. A batch of one sample has loss 0.
+    what it was. On several processes wrap the criterion in DistributedDataParallel, as the
+    model is, or each learns a σ of its own. A batch of one sample has loss 0.
 
     Args:
         noise_sigma: σ at first, in the unit of the targets, above 0.
@@ -182,7 +183,8 @@ class GAILoss(RegressionCriterion):
     """Balanced MSE by a mixture of Gaussians over the training data's targets.
 
     `noise_sigma` is a parameter: give the optimizer `criterion.parameters()` too, or it stays
-    what it was.
+    what it was. On several processes wrap the criterion in DistributedDataParallel, as the
+    model is, or each learns a σ of its own.
 
     Args:
         mixture: of the training data's targets.

@@ -1,6 +1,6 @@
 """What all losses of a regression share as modules."""
 
-from typing import TypedDict, Unpack
+from typing import TypedDict
 
 import torch
 from numpy.typing import ArrayLike
@@ -16,15 +16,7 @@ __all__ = ["RegressionCallOptions", "RegressionCriterion", "RegressionOptions", 
 
 
 class RegressionOptions(TypedDict, total=False):
-    """What every module takes by keyword, besides its own options.
-
-    Attributes:
-        reduction: "mean", "sum" or "none".
-        normalizer: "mean" divides by the "count" of targets or the sum of their "weight"; a
-            call can give a number of its own.
-        sync: processes over which "mean" takes its divisor, and the loss its state if it has
-            one: "none" but this one, "auto" for all, or a process group.
-    """
+    """What every module takes by keyword, besides its own options; see `RegressionCriterion`."""
 
     reduction: Reduction
     normalizer: Normalizer
@@ -44,29 +36,33 @@ class RegressionCriterion(nn.Module):
     """The options that all losses of a regression share.
 
     Args:
-        **options: see `RegressionOptions`.
+        reduction: "mean", "sum" or "none".
+        normalizer: "mean" divides by the "count" of targets or the sum of their "weight"; a
+            call can give a number of its own.
+        sync: processes over which "mean" takes its divisor, and the loss its state if it has
+            one: "none" but this one, "auto" for all, or a process group.
 
     Raises:
-        OptionError: an option has a value that it cannot have.
+        OptionError: no such reduction, normalizer or processes.
     """
 
-    def __init__(self, **options: Unpack[RegressionOptions]) -> None:
+    def __init__(
+        self,
+        *,
+        reduction: Reduction = "mean",
+        normalizer: Normalizer = "count",
+        sync: Sync = "none",
+    ) -> None:
         super().__init__()
-        self.reduction: Reduction = options.get("reduction", "mean")
-        self.normalizer: Normalizer = options.get("normalizer", "count")
-        self.sync: Sync = options.get("sync", "none")
-        unknown = sorted(options.keys() - RegressionOptions.__annotations__.keys())
-        if unknown:
-            raise OptionError(
-                f"{type(self).__name__}: expected reduction, normalizer and sync besides its own "
-                f"options, got {', '.join(unknown)}. Check the spelling."
-            )
-        if isinstance(self.normalizer, Tensor):
+        if isinstance(normalizer, Tensor):
             raise OptionError(
                 "normalizer: expected a name when a module is made, got a tensor. Give the "
                 "tensor when it is called: criterion(predictions, targets, normalizer=…)."
             )
-        check_options(self.reduction, self.normalizer, self.sync)
+        check_options(reduction, normalizer, sync)
+        self.reduction: Reduction = reduction
+        self.normalizer: Normalizer = normalizer
+        self.sync: Sync = sync
 
     def extra_repr(self) -> str:
         """The options, as `repr` shows them."""
