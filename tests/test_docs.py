@@ -109,7 +109,7 @@ def test_readme_holds_one_short_example_and_the_two_commands():
     (example,) = BLOCK.findall(text)
     assert len(example.strip().splitlines()) <= 12
     assert "pip install -c constraints.txt '.[demo]' && balancekit demo\n" in text
-    assert "pip install -c constraints.txt -e '.[test]' && pytest\n" in text
+    assert "pip install -c constraints.txt -e '.[test]' && pytest -n 2 --dist loadfile\n" in text
 
 
 @pytest.mark.parametrize("name", ["commands", "gates", "issues", "losses"])
