@@ -195,7 +195,7 @@ def distribution_balanced():
         "common, label 1": (P, _db_pull(loss, 1, 1.0)),
         "rare, label 0": (P, _db_pull(loss, 0, 0.0)),
     }
-    y = Scale(title="pull, against binary cross-entropy, log scale", log=True, low=0.01)
+    y = Scale(title="pull, against binary cross-entropy")
     title = "Distribution-balanced loss of two labels, the other label 1"
     return line_plot(curves, title, x=OF_SIGMOID, y=y)
 

@@ -152,13 +152,15 @@ def one_net_picture() -> str:
     for block in re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
         exec(compile(block, "one-net-correction.md", "exec"), names)  # noqa: S102  # our own page
     rows = names["rows"]
-    height = 60 + 30 * len(rows)
+    height = 82 + 30 * len(rows)
     x = {bias: 420 + 90 * bias for bias in range(-2, 3)}
     parts = [
-        f'<line x1="{at}" x2="{at}" y1="30" y2="{height - 28}" stroke="#8885"/>'
-        f'<text x="{at}" y="{height - 10}" text-anchor="middle">{bias}</text>'
+        f'<line x1="{at}" x2="{at}" y1="30" y2="{height - 50}" stroke="#8885"/>'
+        f'<text x="{at}" y="{height - 32}" text-anchor="middle">{bias}</text>'
         for bias, at in x.items()
     ]
+    axis = "bias of the last layer: 0 where the classes are taken for equal"
+    parts.append(f'<text x="420" y="{height - 10}" text-anchor="middle">{axis}</text>')
     legend = zip(("90 %", "9 %", "1 %"), DOT_COLORS, (190, 310, 430), strict=True)
     for name, color, at in legend:
         parts.append(f'<circle cx="{at}" cy="14" r="6" fill="{color}"/>')

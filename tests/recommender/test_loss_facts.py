@@ -1,16 +1,22 @@
 """The table of losses says what the losses do: names, defaults, needs, priors, probabilities."""
 
 import inspect
+from typing import get_args
 
+import msgspec
 import numpy as np
 import pytest
 import torch
 from scipy.optimize import root
 from torch import nn
 
+import balancekit as bk
 import balancekit.losses
 from balancekit.losses import equalization_weights
+from balancekit.pipeline import criterion_of
+from balancekit.plan import Loss
 from balancekit.priors import focal_log_odds, focal_log_posterior
+from balancekit.recommender import baseline
 from balancekit.recommender.loss_facts import LOSS_FACTS
 
 COUNTS = (700, 200, 100)
@@ -107,6 +113,31 @@ def test_what_a_loss_needs_changes_it(facts):
     if differ(before, loss.state_dict()):
         found.add("step")
     assert found == needs
+
+
+@pytest.mark.parametrize("facts", ROWS)
+def test_counts_are_optional_where_the_constructor_does_without(facts):
+    parameters = inspect.signature(loss_class(facts.loss)).parameters.values()
+    asked = {
+        parameter.name
+        for parameter in parameters
+        if parameter.default is parameter.empty and parameter.kind != parameter.VAR_KEYWORD
+    }
+    takes_counts = "class counts" in facts.needs
+    assert facts.counts_optional == (takes_counts and asked <= {"n_classes"})
+
+
+@pytest.mark.parametrize("kind", get_args(Loss), ids=lambda kind: kind.__name__)
+def test_the_loss_of_a_plan_has_a_row_that_says_so(kind):
+    plan = baseline(bk.analyze(bk.Labels.from_names(["a"] * 60 + ["b"] * 20)))
+    made_of_plan = criterion_of(msgspec.structs.replace(plan, loss=kind()))
+    facts = LOSS_FACTS[type(made_of_plan).__name__]
+    assert facts.plan == kind.__struct_config__.tag
+
+
+def test_no_row_names_a_loss_that_plans_do_not_have():
+    kinds = {kind.__struct_config__.tag for kind in get_args(Loss)}
+    assert {facts.plan for facts in LOSS_FACTS.values()} == kinds | {""}
 
 
 def users_of(leaf, loss):

@@ -43,11 +43,13 @@ class LossFacts:
         when: when to use it.
         when_not: when not to.
         needs: what it has to be given, and keeps.
+        counts_optional: whether the constructor makes it without counts, unweighted.
         prior: what becomes of the prior of the draws.
         properness: whether its minimiser gives probabilities.
         posterior: formula that does, where the properness is a closed form.
         cost: of hard targets on the CPU.
-        evidence: figures that others published, or where they stand.
+        plan: kind of the loss in a plan, "" where plans do not have it.
+        evidence: figures that others published, "" without any.
         source: paper.
         defaults: of the constructor and of `from_counts` or `from_values`.
     """
@@ -60,10 +62,12 @@ class LossFacts:
     when: str
     when_not: str
     needs: tuple[Need, ...]
+    counts_optional: bool = False
     prior: PriorShift
     properness: Properness
     posterior: str = ""
     cost: Cost
-    evidence: str
+    plan: str = ""
+    evidence: str = ""
     source: str
     defaults: Mapping[str, float | str] = field(default_factory=dict)

@@ -4,8 +4,6 @@ from balancekit.recommender.loss_facts.facts import LossFacts
 
 __all__ = ["REGRESSION_LOSSES"]
 
-DIR = "MAE by shot: tables of the paper"
-
 REGRESSION_LOSSES = (
     LossFacts(
         loss="LDSLoss",
@@ -19,7 +17,6 @@ REGRESSION_LOSSES = (
         prior="weights",
         properness="proper",
         cost="several passes",
-        evidence=DIR,
         source="Yang et al. 2021, arXiv 2102.09554",
         defaults={
             "exponent": 0.5,
@@ -42,7 +39,6 @@ REGRESSION_LOSSES = (
         prior="weights",
         properness="proper",
         cost="several passes",
-        evidence="figures: see the paper",
         source="Steininger et al. 2021, doi 10.1007/s10994-021-06023-5",
         defaults={"alpha": 1.0, "epsilon": 1e-6, "base": "mse", "delta": 1.0},
     ),
@@ -58,7 +54,6 @@ REGRESSION_LOSSES = (
         prior="log prior",
         properness="proper",
         cost="batch squared",
-        evidence=DIR,
         source="Ren et al. 2022, arXiv 2203.16427",
         defaults={"noise_sigma": 1.0, "learnable": True},
     ),
@@ -74,7 +69,6 @@ REGRESSION_LOSSES = (
         prior="log prior",
         properness="proper",
         cost="several passes",
-        evidence=DIR,
         source="Ren et al. 2022, arXiv 2203.16427",
         defaults={"noise_sigma": 1.0, "n_components": 8, "learnable": True},
     ),
@@ -90,7 +84,6 @@ REGRESSION_LOSSES = (
         prior="not a prior",
         properness="no",
         cost="several passes",
-        evidence=DIR,
         source="Yang et al. 2021, arXiv 2102.09554",
         defaults={"base": "l1", "beta": 0.2, "gamma": 1.0, "activation": "sigmoid"},
     ),
@@ -108,6 +101,6 @@ REGRESSION_LOSSES = (
         evidence="with GHM-C 41.6 AP on COCO test-dev, 0.8 above focal and smooth L1 (abstract "
         "of the paper)",
         source="Li et al. 2019, arXiv 1811.05181",
-        defaults={"mu": 0.02, "n_bins": 10, "momentum": 0.75},
+        defaults={"mu": 0.02, "n_bins": 10, "momentum": 0.75, "calls_per_step": 1},
     ),
 )
