@@ -123,11 +123,10 @@ class Pipeline:
             OptionError: the layer has no bias of one entry a class.
         """
         is_multilabel = self.plan.data.task == "multilabel"
-        # Where nothing is believed, log 1 and the logit of a half: 0.
-        prior = np.full(len(self.plan.data.class_names), 0.5 if is_multilabel else 1.0)
-        if self.plan.bias_init == "log-prior":
-            prior = np.clip(self.plan.believed_prior(), 1e-6, 1 - 1e-6)
+        prior = np.clip(self.plan.believed_prior(), 1e-6, 1 - 1e-6)
         init_bias_(last_layer, prior, "sigmoid" if is_multilabel else "softmax")
+        if self.plan.bias_init == "zeros":
+            nn.init.zeros_(cast(Tensor, last_layer.bias))
 
     def state_dict(self) -> dict[str, Any]:
         """Where the pass over the loader stands, exact with workers too."""
