@@ -58,7 +58,6 @@ from balancekit.losses.generalized_dice import (
     generalized_dice_loss,
 )
 from balancekit.losses.ghm import (
-    Base,
     GHMCLoss,
     ghm_bin_weights,
     ghm_c_loss,
@@ -74,7 +73,6 @@ from balancekit.losses.heads import (
 )
 from balancekit.losses.label_aware_smoothing import (
     LabelAwareSmoothingLoss,
-    Shape,
     label_aware_smoothing,
     label_aware_smoothing_loss,
 )
@@ -140,8 +138,6 @@ from balancekit.losses.two_stage import (
 )
 from balancekit.losses.unified_focal import (
     UnifiedFocalLoss,
-    UnifiedOptions,
-    check_unified,
     unified_focal_loss,
 )
 from balancekit.losses.vs import (
@@ -155,7 +151,6 @@ __all__ = [
     "AsymmetricLoss",
     "BMCLoss",
     "BalancedSoftmaxLoss",
-    "Base",
     "ClassBalancedLoss",
     "CosineLinear",
     "DeferredReweighting",
@@ -182,18 +177,15 @@ __all__ = [
     "PolyLoss",
     "PriorCorrection",
     "SeesawLoss",
-    "Shape",
     "SigmoidFocalLoss",
     "TverskyLoss",
     "UnifiedFocalLoss",
-    "UnifiedOptions",
     "VSLoss",
     "WeightedBCELoss",
     "WeightedCrossEntropyLoss",
     "asymmetric_loss",
     "balanced_softmax_loss",
     "bmc_loss",
-    "check_unified",
     "correct_label_prior",
     "correct_prior",
     "cross_entropy",

@@ -1,12 +1,16 @@
 """Whether what callers hand to a loss fits its formula.
 
-Checks read shapes and dtypes only: a look at values would make the device wait.
+Checks read shapes and dtypes only: a look at values would make the device wait. On the CPU,
+where it does not, they look at the range of the targets too.
 """
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from balancekit.errors import OptionError
+from balancekit.losses.kernels.choice import check_labels, check_shares
 from balancekit.plan.tagged import is_whole
 
 __all__ = [
@@ -15,6 +19,7 @@ __all__ = [
     "check_range",
     "check_sigmoid",
     "check_softmax",
+    "check_tensor",
     "checked_whole",
     "full_precision",
     "label_values",
@@ -31,8 +36,9 @@ def check_softmax(logits: Tensor, targets: Tensor) -> bool:
         targets: int [N, d1, …], or float of the shape of `logits`.
 
     Raises:
-        OptionError: shapes or dtypes do not belong together.
+        OptionError: shapes or dtypes do not belong together, or soft targets are no shares.
     """
+    check_tensor("targets", targets)
     _check_logits(logits)
     if logits.ndim < 2 or logits.shape[1] < 2:
         raise OptionError(
@@ -40,6 +46,7 @@ def check_softmax(logits: Tensor, targets: Tensor) -> bool:
             f"got {list(logits.shape)}. For one logit a label take a sigmoid loss."
         )
     if targets.is_floating_point() and targets.shape == logits.shape:
+        check_shares(targets)
         return True
     hard_shape = (logits.shape[0], *logits.shape[2:])
     if (
@@ -47,25 +54,29 @@ def check_softmax(logits: Tensor, targets: Tensor) -> bool:
         or "int" not in str(targets.dtype)
         or targets.shape != hard_shape
     ):
+        advice = "Use .long() for indices, .float() for one-hot rows, .squeeze(1) for a spare axis."
+        if logits.ndim > 2 and targets.shape == logits.shape[:-1]:
+            advice = "Classes lie on axis 1: pass logits.movedim(-1, 1)."
         raise OptionError(
             f"targets: expected class indices, int64 {list(hard_shape)}, or shares of the "
             f"classes, float {list(logits.shape)}, for logits {list(logits.shape)}; got "
-            f"{_describe(targets)}. Use .long() for indices, .float() for one-hot rows, "
-            ".squeeze(1) for a spare axis."
+            f"{_describe(targets)}. {advice}"
         )
     return False
 
 
-def check_sigmoid(logits: Tensor, targets: Tensor) -> None:
-    """Refuse what no loss of labels on their own can take.
+def check_sigmoid(logits: Tensor, targets: Tensor, ignore_index: int) -> bool:
+    """Refuse what no loss of labels on their own can take; whether a target may be ignored.
 
     Args:
         logits: float of any shape.
         targets: 0, 1 or shares between, of the shape of `logits`.
+        ignore_index: target that does not count.
 
     Raises:
-        OptionError: shapes or dtypes do not belong together.
+        OptionError: shapes or dtypes do not belong together, or targets are no labels.
     """
+    check_tensor("targets", targets)
     _check_logits(logits)
     if targets.shape != logits.shape:
         raise OptionError(
@@ -73,6 +84,7 @@ def check_sigmoid(logits: Tensor, targets: Tensor) -> None:
             "Use .unsqueeze(1) or .squeeze(1) where only an axis of 1 is in the way, "
             "one-hot rows where they are class indices."
         )
+    return check_labels(targets, ignore_index)
 
 
 def softmax_arguments(
@@ -123,7 +135,7 @@ def sigmoid_arguments(
     Raises:
         OptionError: shapes or dtypes do not belong together.
     """
-    check_sigmoid(logits, targets)
+    check_sigmoid(logits, targets, ignore_index)
     full = full_precision(logits)
     shares = targets.to(full.dtype)
     valid = shares != ignore_index
@@ -133,6 +145,19 @@ def sigmoid_arguments(
 def full_precision(logits: Tensor) -> Tensor:
     """Logits in float32, where they are of 16 bits: a sum over a batch would overflow."""
     return logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
+
+
+def check_tensor(where: str, values: Any) -> None:
+    """Refuse a list, an array or a number.
+
+    Raises:
+        OptionError: no tensor.
+    """
+    if not isinstance(values, Tensor):
+        raise OptionError(
+            f"{where}: expected a tensor, got {type(values).__name__}. "
+            "torch.as_tensor(…) makes one of a list, an array or a number."
+        )
 
 
 def check_class_values(where: str, values: Tensor | None, logits: Tensor) -> None:
@@ -146,8 +171,11 @@ def check_class_values(where: str, values: Tensor | None, logits: Tensor) -> Non
     Raises:
         OptionError: not one value a class.
     """
+    if values is None:
+        return
+    check_tensor(where, values)
     n_classes = logits.shape[1]
-    if values is not None and values.shape != (n_classes,):
+    if values.shape != (n_classes,):
         raise OptionError(
             f"{where}: expected one value a class, [{n_classes}] for logits "
             f"{list(logits.shape)}, got {list(values.shape)}. Classes lie on axis 1."
@@ -167,6 +195,7 @@ def label_values(where: str, values: Tensor | None, logits: Tensor) -> Tensor | 
     """
     if values is None:
         return None
+    check_tensor(where, values)
     if values.ndim < 2 and values.numel() == 1:
         return values.reshape([])
     if logits.ndim < 2:
@@ -213,6 +242,7 @@ def checked_whole(where: str, value: int) -> int:
 
 
 def _check_logits(logits: Tensor) -> None:
+    check_tensor("logits", logits)
     if not logits.is_floating_point():
         raise OptionError(
             f"logits: expected a float tensor, got {_describe(logits)}. "

@@ -109,7 +109,8 @@ class ClassBalancedLoss(ClassCriterion):
     """A loss over classes, weighted by the effective number of samples.
 
     Args:
-        class_weights: [C], such as `balancekit.weights.effective_number_weights` gives.
+        class_weights: [C], such as `balancekit.weights.effective_number_weights` gives; by
+            keyword, as the authors' code has counts in that place.
         base: "softmax" cross-entropy, or one sigmoid a class, summed over classes, under
             "sigmoid" cross-entropy or "focal" loss.
         gamma: of the base "focal", at least 0; the other bases do not read it.
@@ -133,8 +134,8 @@ class ClassBalancedLoss(ClassCriterion):
 
     def __init__(
         self,
-        class_weights: Tensor | ArrayLike,
         *,
+        class_weights: Tensor | ArrayLike,
         base: Base = "softmax",
         gamma: float = 2.0,
         **options: Unpack[Options],
@@ -169,7 +170,7 @@ class ClassBalancedLoss(ClassCriterion):
             OptionError: counts or options that do not fit.
         """
         weights = effective_number_weights(as_array(class_counts), beta)
-        return cls(weights, base=base, gamma=gamma, **options)
+        return cls(class_weights=weights, base=base, gamma=gamma, **options)
 
     def forward(
         self,

@@ -1,6 +1,8 @@
 """What all losses share as modules: options, and weights as buffers."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
 from typing import Any, ClassVar, Self, TypedDict
 
 import numpy as np
@@ -25,7 +27,24 @@ __all__ = [
     "as_class_weights",
     "as_label_weights",
     "checked_gamma",
+    "checked_stats",
+    "ranges_of",
+    "refuse_unknown",
 ]
+
+
+_SHOWN = (
+    "class_weights",
+    "class_counts",
+    "log_prior",
+    "log_odds",
+    "margins",
+    "smoothing",
+    "scale",
+    "bias",
+    "pos_weight",
+)
+"""Buffers that `repr` shows: what a loss was given, not what it has seen in training."""
 
 
 class Options(TypedDict, total=False):
@@ -59,7 +78,7 @@ class Criterion(nn.Module):
             "auto" for all, or a process group.
 
     Raises:
-        OptionError: no such reduction, normalizer or processes.
+        OptionError: no such reduction, normalizer or processes, or no such option.
     """
 
     def __init__(
@@ -69,8 +88,10 @@ class Criterion(nn.Module):
         ignore_index: int = -100,
         normalizer: Normalizer = "count",
         sync: Sync = "none",
+        **unknown: Any,
     ) -> None:
         super().__init__()
+        refuse_unknown(type(self), unknown, Options.__annotations__)
         if isinstance(normalizer, Tensor):
             raise OptionError(
                 "normalizer: expected a name when a module is made, got a tensor. Give the "
@@ -83,10 +104,11 @@ class Criterion(nn.Module):
         self.sync: Sync = sync
 
     def extra_repr(self) -> str:
-        """The options, as `repr` shows them."""
+        """Classes, ranges of weights and priors, and the options, as `repr` shows them."""
         options = {name: value for name, value in vars(self).items() if name[0] != "_"}
         options.pop("training")
-        return ", ".join(f"{name}={value!r}" for name, value in options.items())
+        shown = [f"{name}={value!r}" for name, value in options.items()]
+        return ", ".join([*ranges_of(self), *shown])
 
     def options(self, sample_weight: Tensor | None, normalizer: Tensor | None) -> CallOptions:
         """What the functions take besides their own arguments."""
@@ -112,7 +134,7 @@ class ClassCriterion(Criterion):
             stats: what `balancekit.analyze` gave.
             **options: those of `from_counts`.
         """
-        return cls.from_counts(stats.class_counts, **options)  # type: ignore[no-any-return]
+        return cls.from_counts(checked_stats(stats).class_counts, **options)  # type: ignore[no-any-return]
 
 
 class LabelCriterion(Criterion):
@@ -128,6 +150,7 @@ class LabelCriterion(Criterion):
             stats: what `balancekit.analyze` gave.
             **options: those of `from_counts`.
         """
+        checked_stats(stats)
         return cls.from_counts(stats.class_counts, stats.n_samples, **options)  # type: ignore[no-any-return]
 
 
@@ -137,11 +160,98 @@ def checked_gamma(gamma: float) -> float:
     return gamma
 
 
-def as_array(values: Tensor | ArrayLike) -> NDArray[np.float64]:
-    """Values as float64, from whatever device they are on."""
+def checked_stats(stats: Stats) -> Stats:
+    """`stats`, if it is some.
+
+    Raises:
+        OptionError: it is something else.
+    """
+    if not isinstance(stats, Stats):
+        raise OptionError(
+            f"stats: expected what balancekit.analyze gives, got {type(stats).__name__}. "
+            "Use from_counts for the counts of the classes."
+        )
+    return stats
+
+
+def refuse_unknown(loss: type[nn.Module], given: Iterable[str], shared: Iterable[str] = ()) -> None:
+    """Refuse options that a loss does not have.
+
+    Args:
+        loss: whose `__init__` and `from_counts` name its own options.
+        given: names of options that nothing has taken.
+        shared: names that the loss takes besides its own.
+
+    Raises:
+        OptionError: there are any.
+    """
+    unknown = sorted(given)
+    if not unknown:
+        return
+    made_by = (getattr(loss, name, None) for name in ("__init__", "from_counts"))
+    own = [name for maker in made_by if maker for name in _named_parameters(maker)]
+    names = list(dict.fromkeys([*own, *shared]))
+    aliases = {"weight": "class_weights", "alpha": "class_weights"}
+    near = [aliases[unknown[0]]] if aliases.get(unknown[0]) in names else []
+    near = near or get_close_matches(unknown[0], names, n=1)
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise OptionError(
+        f"{loss.__name__}: expected some of the options {', '.join(names)}; got "
+        f"{', '.join(unknown)}.{hint}"
+    )
+
+
+def _named_parameters(maker: Callable[..., Any]) -> list[str]:
+    """Names of what a function takes, but for `self` and all that has no name."""
+    unnamed = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
+    parameters = inspect.signature(maker).parameters.values()
+    return [p.name for p in parameters if p.kind not in unnamed and p.name != "self"]
+
+
+def ranges_of(loss: nn.Module) -> list[str]:
+    """The number of classes and the range of each weight and prior, for `repr`."""
+    buffers = {name: b for name, b in loss.named_buffers() if name in _SHOWN and not b.is_meta}
+    sizes = [b.numel() for b in buffers.values() if b.ndim]
+    shown = [f"n_classes={sizes[0]}"] if sizes else []
+    for name, buffer in buffers.items():
+        low, high = (f"{value:.3g}" for value in (buffer.min().item(), buffer.max().item()))
+        shown.append(f"{name} {low}" if low == high else f"{name} {low} to {high}")
+    return shown
+
+
+def as_array(values: Tensor | ArrayLike, where: str = "class_counts") -> NDArray[np.float64]:
+    """Values as float64, from whatever device they are on.
+
+    Args:
+        values: numbers.
+        where: name of the argument, for messages.
+
+    Raises:
+        OptionError: `values` are no numbers.
+    """
     if isinstance(values, Tensor):
         values = values.detach().cpu().double().numpy()
-    return np.asarray(values, np.float64)
+    try:
+        if values is None or isinstance(values, (str, bytes)):
+            raise TypeError
+        return np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise OptionError(
+            f"{where}: expected one number a class, got {_name_of(values)}. {_advice_on(values)}"
+        ) from error
+
+
+def _name_of(values: object) -> str:
+    name = type(values).__name__
+    return "None" if values is None else f"{'an' if name[0] in 'aeioAEIO' else 'a'} {name}"
+
+
+def _advice_on(values: object) -> str:
+    if isinstance(values, Mapping):
+        return "Give its values in the order of the class ids."
+    if isinstance(values, Stats):
+        return "Use from_stats."
+    return "Give a list, an array or a tensor in the order of the class ids."
 
 
 def as_class_values(where: str, values: Tensor | ArrayLike) -> Tensor:
@@ -150,7 +260,7 @@ def as_class_values(where: str, values: Tensor | ArrayLike) -> Tensor:
     Raises:
         OptionError: `values` is of another shape or not finite.
     """
-    array = as_array(values)
+    array = as_array(values, where)
     if array.ndim != 1:
         raise OptionError(
             f"{where}: expected one value a class, [C], got shape {list(array.shape)}. "
@@ -168,7 +278,7 @@ def as_class_weights(where: str, values: Tensor | ArrayLike | None) -> Tensor | 
     if values is None:
         return None
     weights = as_class_values(where, values)
-    _check_all(where, as_array(values), float("inf"))
+    _check_all(where, as_array(values, where), float("inf"))
     return weights
 
 
@@ -182,7 +292,7 @@ def as_label_weights(
     """
     if values is None:
         return None
-    array = as_array(values)
+    array = as_array(values, where)
     if array.ndim > 1:
         raise OptionError(
             f"{where}: expected one value for all labels or [L], got shape {list(array.shape)}. "
@@ -193,7 +303,7 @@ def as_label_weights(
 
 
 def _as_buffer(where: str, values: Tensor | ArrayLike) -> Tensor:
-    array = as_array(values)
+    array = as_array(values, where)
     if not array.size or not np.isfinite(array).all():
         raise OptionError(
             f"{where}: expected finite numbers, got {array.tolist()}. Use from_counts, "

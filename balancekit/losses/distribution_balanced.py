@@ -70,7 +70,7 @@ def distribution_balanced_loss(
     """
     check_reduction(reduction, normalizer, sync)
     _check_options(alpha, beta, mu, negative_scale, kappa, gamma)
-    u, shares, valid = _arguments(logits, targets, kappa * log_odds, ignore_index)
+    u, shares, valid = _arguments(logits, targets, log_odds, kappa, ignore_index)
     weights = rebalanced_weights(shares, log_odds, alpha=alpha, beta=beta, mu=mu)
     losses = weights * _tolerant_losses(u, shares, negative_scale, gamma)
     return reduce_losses(
@@ -260,7 +260,7 @@ def _along_labels(values: Tensor, logits: Tensor) -> Tensor:
 
 
 def _arguments(
-    logits: Tensor, targets: Tensor, bias: Tensor, ignore_index: int
+    logits: Tensor, targets: Tensor, log_odds: Tensor, kappa: float, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Those of `sigmoid_arguments`, the logits with the bias of their labels."""
     logits, shares, valid = sigmoid_arguments(logits, targets, ignore_index)
@@ -269,8 +269,8 @@ def _arguments(
             f"logits: expected [N, L] or [N, L, d1, …], got {list(logits.shape)}. "
             "A label's weight depends on the other labels of its sample."
         )
-    check_class_values("log_odds", bias, logits)
-    return logits + _along_labels(bias, logits), shares, valid
+    check_class_values("log_odds", log_odds, logits)
+    return logits + _along_labels(kappa * log_odds, logits), shares, valid
 
 
 def _check_options(

@@ -14,6 +14,7 @@ from balancekit.losses.arguments import (
     sigmoid_arguments,
 )
 from balancekit.losses.criterion import ClassCriterion, Options, as_array
+from balancekit.losses.kernels.choice import check_classes, way_for
 from balancekit.losses.kernels.modulations import Asymmetric
 from balancekit.losses.ranks import sum_over_ranks
 from balancekit.losses.reduction import weigh_samples
@@ -72,9 +73,9 @@ class EQLv2Loss(ClassCriterion):
 
     In training each call takes its weights from the gradients that earlier calls have summed,
     so that the first is plain cross-entropy, and then adds its own: w⁺·t·(1 - p) at label 1,
-    w⁻·(1 - t)·p at label 0, times the sample's weight. `eval()` holds the sums still. Under
-    `sync` the gradients of all processes are summed. Where a step is made of several batches,
-    those after the first have newer weights than in one large batch.
+    w⁻·(1 - t)·p at label 0, times the sample's weight. `eval()` and `torch.no_grad` hold the
+    sums still. Under `sync` the gradients of all processes are summed. Where a step is made of
+    several batches, those after the first have newer weights than in one large batch.
 
     Targets are labels of the shape of the logits, or class indices int [N, d1, …], which are
     short for one-hot rows. The index n_classes stands for background: none of the labels is 1.
@@ -166,7 +167,7 @@ class EQLv2Loss(ClassCriterion):
         options["ignore_index"] = ignore_index
         loss = sigmoid_loss(logits, labels, Asymmetric(), *weights, **options)
         # Last: what the loss has refused does not count.
-        if self.training:
+        if self.training and torch.is_grad_enabled():
             arguments = sigmoid_arguments(logits.detach(), labels, ignore_index)
             self._collect(*arguments, weights, sample_weight)
         return loss
@@ -184,8 +185,11 @@ class EQLv2Loss(ClassCriterion):
         # long first: torch compares uint8 with -100 as if it were 156.
         index = targets.long().unsqueeze(1)
         valid = index != self.ignore_index
+        classes = torch.where(valid, index, n_classes)
+        if way_for(logits) == "cpu":
+            check_classes(classes, n_classes + 1, self.ignore_index)
         rows = torch.zeros(logits.shape[0], n_classes + 1, *logits.shape[2:], device=logits.device)
-        rows = rows.scatter(1, torch.where(valid, index, n_classes), 1.0)[:, :n_classes]
+        rows = rows.scatter(1, classes, 1.0)[:, :n_classes]
         # Not ignore_index, which may be a class.
         return torch.where(valid, rows, -1.0), -1
 

@@ -12,6 +12,7 @@ from balancekit.losses.arguments import (
     check_range,
     check_sigmoid,
     check_softmax,
+    check_tensor,
     checked_whole,
     full_precision,
     label_values,
@@ -127,9 +128,9 @@ class GHMCLoss(ClassCriterion):
     corrected for its start: the first batch has a mean weight of 1. Batches without a
     target that counts leave it as it was.
 
-    Counts change in training alone: call `eval` before a validation set, as for batch
-    normalisation. Evaluation uses the counts as they are, without talking to other processes;
-    before any training it is weighted cross-entropy.
+    Counts change in training alone, and not under `torch.no_grad`: call `eval` before a
+    validation set, as for batch normalisation. Evaluation uses the counts as they
+    are, without talking to other processes; before any training it is weighted cross-entropy.
 
     With gradients accumulated over k calls give calls_per_step=k: the average moves once in k
     calls, by all their targets, and is afterwards that of the one large batch. Before, the
@@ -231,7 +232,7 @@ class GHMCLoss(ClassCriterion):
         """The loss of logits: float [], or one of each target without reduction."""
         terms = self._terms(logits, targets)
         counts = self.counts
-        if self.training:
+        if self.training and torch.is_grad_enabled():
             counts = move_bin_counts(self, terms.bins, terms.valid)
         return _harmonised(terms, counts, self.options(sample_weight, normalizer))
 
@@ -306,7 +307,7 @@ def _softmax_terms(
 def _sigmoid_terms(
     logits: Tensor, targets: Tensor, class_weights: Tensor | None, ignore_index: int, n_bins: int
 ) -> _Terms:
-    check_sigmoid(logits, targets)
+    check_sigmoid(logits, targets, ignore_index)
     weights = label_values("class_weights", class_weights, logits)
     losses = sigmoid_losses(logits, targets, ignore_index, Asymmetric(), weights, weights)
     valid = targets != ignore_index
@@ -337,6 +338,7 @@ def _harmonised(terms: _Terms, counts: Tensor, options: CallOptions) -> Tensor:
 
 
 def _n_bins_of(counts: Tensor) -> int:
+    check_tensor("counts", counts)
     if counts.ndim != 1 or not len(counts):
         raise OptionError(f"counts: expected one number a bin, [M], got {list(counts.shape)}.")
     return len(counts)

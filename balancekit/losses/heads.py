@@ -43,7 +43,7 @@ def init_bias_(
     Parameter containing:
     tensor([-4.5951, -4.5951, -4.5951], requires_grad=True)
     """
-    shares = as_array(prior)
+    shares = as_array(prior, "prior")
     bias = _bias_of(last_layer, shares, activation)
     start = np.log(shares)
     if activation == "sigmoid":
@@ -129,6 +129,11 @@ def _bias_of(last_layer: nn.Module, shares: NDArray[np.float64], activation: str
             "bias=True, or pass the module that gives the logits, such as model.fc."
         )
     one_for_all = activation == "sigmoid" and shares.ndim == 0
+    if activation == "softmax" and shares.ndim == 0:
+        raise OptionError(
+            f"prior: expected one share a class for softmax, got {shares}. One for all outputs "
+            'needs activation="sigmoid".'
+        )
     if bias.shape != shares.shape and not one_for_all:
         raise OptionError(
             f"last_layer: expected a layer with a bias of shape {shares.shape}, one entry a "
@@ -139,6 +144,12 @@ def _bias_of(last_layer: nn.Module, shares: NDArray[np.float64], activation: str
         raise OptionError(
             f"prior: expected shares above 0 and {'below' if activation == 'sigmoid' else 'up to'} "
             f"1, got {shares.tolist()}. Divide counts by their sum; count an empty class as one."
+        )
+    if activation == "softmax" and abs(shares.sum() - 1) > 1e-2:
+        raise OptionError(
+            f"prior: expected shares of the classes that sum to 1, got {shares.tolist()}, which "
+            f"sum to {shares.sum():g}. Divide counts by their sum; shares of labels that may "
+            'overlap need activation="sigmoid".'
         )
     return bias
 

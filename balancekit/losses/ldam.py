@@ -142,7 +142,7 @@ class LDAMLoss(ClassCriterion):
     ) -> None:
         super().__init__(**options)
         self.scale = _checked_scale(scale)
-        self.register_buffer("margins", as_class_values("margins", margins))
+        self.register_buffer("margins", _as_margins(margins))
         self.register_buffer("class_weights", as_class_weights("class_weights", class_weights))
 
     @classmethod
@@ -187,6 +187,17 @@ class LDAMLoss(ClassCriterion):
             scale=self.scale,
             **self.options(sample_weight, normalizer),
         )
+
+
+def _as_margins(margins: Tensor | ArrayLike) -> Tensor:
+    buffer = as_class_values("margins", margins)
+    highest = as_array(margins).max()  # not of the buffer, which may be on "meta"
+    if highest > 2:
+        raise OptionError(
+            f"margins: expected at most 2, the width of [-1, 1] where cosines lie, got "
+            f"{highest:g}. Use LDAMLoss.from_counts(class_counts)."
+        )
+    return buffer
 
 
 def _checked_scale(scale: float) -> float:

@@ -7,6 +7,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from balancekit.errors import OptionError
 from balancekit.losses.arguments import (
     check_class_values,
     check_finite,
@@ -168,7 +169,7 @@ class LogitAdjustedLoss(ClassCriterion):
         check_finite("tau", tau, advice="1 is the balanced softmax.")
         self.tau = tau
         self.label_smoothing = label_smoothing
-        self.register_buffer("log_prior", as_class_values("log_prior", log_prior))
+        self.register_buffer("log_prior", _as_log_prior(log_prior))
 
     @classmethod
     def from_counts(
@@ -280,3 +281,14 @@ class BalancedSoftmaxLoss(ClassCriterion):
             label_smoothing=self.label_smoothing,
             **self.options(sample_weight, normalizer),
         )
+
+
+def _as_log_prior(log_prior: Tensor | ArrayLike) -> Tensor:
+    buffer = as_class_values("log_prior", log_prior)
+    highest = as_array(log_prior).max()  # not of the buffer, which may be on "meta"
+    if highest > 1e-6:  # what rounding adds to the log of a share of 1
+        raise OptionError(
+            f"log_prior: expected logarithms of shares, at most 0, got {highest:g}. "
+            "Use LogitAdjustedLoss.from_counts(class_counts)."
+        )
+    return buffer

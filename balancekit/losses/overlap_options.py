@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import check_range
-from balancekit.losses.criterion import as_class_weights
+from balancekit.losses.criterion import as_class_weights, checked_stats, ranges_of, refuse_unknown
 from balancekit.losses.ranks import Sync, check_sync
 from balancekit.stats import Stats
 
@@ -75,20 +75,18 @@ class RatioLoss(nn.Module):
     def __init__(self, options: Mapping[str, Any], known: type[RatioOptions]) -> None:
         super().__init__()
         names = known.__annotations__
-        if unknown := sorted(options.keys() - names.keys()):
-            raise OptionError(
-                f"options: expected some of {', '.join(names)}, got {', '.join(unknown)}"
-            )
+        refuse_unknown(type(self), options.keys() - names.keys(), names)
         check_choices(**{name: options[name] for name in _CHOICES if name in options})
         check_sync(options.get("sync", "none"))
         check_tversky(1.0, 1.0, options.get("smooth", 0.0))
         self.options = dict(options)
 
     def extra_repr(self) -> str:
-        """The options that were given, as `repr` shows them."""
+        """Classes, the range of their weights and the options given, as `repr` shows them."""
         own = {name: value for name, value in vars(self).items() if name[0] != "_"}
         own = {name: own[name] for name in own if name not in ("training", "options")}
-        return ", ".join(f"{name}={value!r}" for name, value in {**own, **self.options}.items())
+        shown = [f"{name}={value!r}" for name, value in {**own, **self.options}.items()]
+        return ", ".join([*ranges_of(self), *shown])
 
 
 class OverlapLoss(RatioLoss):
@@ -119,7 +117,7 @@ class OverlapLoss(RatioLoss):
             stats: what `balancekit.analyze` gave.
             **options: those of `from_counts`.
         """
-        return cls.from_counts(stats.class_counts, **options)  # type: ignore[no-any-return]
+        return cls.from_counts(checked_stats(stats).class_counts, **options)  # type: ignore[no-any-return]
 
 
 def check_choices(**choices: str) -> None:

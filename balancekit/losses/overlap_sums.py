@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 
 from balancekit.errors import OptionError
-from balancekit.losses.arguments import check_sigmoid, check_softmax
+from balancekit.losses.arguments import check_sigmoid, check_softmax, check_tensor
+from balancekit.losses.kernels.choice import check_classes, way_for
 from balancekit.losses.overlap_options import Absent, Activation, Over, OverlapReduction
 from balancekit.losses.ranks import Sync, check_sync, n_ranks, sum_over_ranks
 
@@ -70,7 +71,7 @@ def prepared(
         logits = _full_precision(logits)
         return logits, targets.to(logits.dtype), valid
     if activation == "sigmoid":
-        _check_labels(logits, targets)
+        _check_labels(logits, targets, ignore_index)
     # int64 first: torch compares uint8 with -100 as if it were 156.
     targets = targets if targets.is_floating_point() else targets.long()
     valid = targets != ignore_index
@@ -78,6 +79,8 @@ def prepared(
     kept = valid.unsqueeze(1) if activation == "softmax" else valid
     logits = _full_precision(logits.masked_fill(~kept, 0.0))
     targets = targets.masked_fill(~valid, 0)
+    if activation == "softmax" and way_for(logits) == "cpu":
+        check_classes(targets, logits.shape[1], ignore_index)
     return logits, targets if activation == "softmax" else targets.to(logits.dtype), valid
 
 
@@ -189,6 +192,7 @@ def class_shares_of_mean(sums: OverlapSums, class_weights: Tensor | None, absent
     counts = (there > 0).to(there.dtype)
     if class_weights is None:
         return counts
+    check_tensor("class_weights", class_weights)
     if class_weights.shape != there.shape[-1:]:
         raise OptionError(
             f"class_weights: expected one a class, {list(there.shape[-1:])}, the background "
@@ -235,6 +239,7 @@ def reduce_ratios(
 
 def _weight_column(sample_weight: Tensor, n_valid: Tensor) -> Tensor:
     """Weights as [N, 1], 0 where nothing of a sample counts: there it may be NaN."""
+    check_tensor("sample_weight", sample_weight)
     if sample_weight.shape != n_valid.shape[:1]:
         raise OptionError(
             f"sample_weight: expected one weight a sample, [{n_valid.shape[0]}], got "
@@ -244,13 +249,14 @@ def _weight_column(sample_weight: Tensor, n_valid: Tensor) -> Tensor:
     return torch.where((n_valid > 0).any(1, keepdim=True), column, 0.0)
 
 
-def _check_labels(logits: Tensor, targets: Tensor) -> None:
+def _check_labels(logits: Tensor, targets: Tensor, ignore_index: int) -> None:
+    check_tensor("logits", logits)
     if logits.ndim < 2:
         raise OptionError(
             f"logits: expected [N, L] or [N, L, d1, …], got {list(logits.shape)}. "
             "Use .unsqueeze(1) on logits and targets where there is one label."
         )
-    check_sigmoid(logits, targets)
+    check_sigmoid(logits, targets, ignore_index)
 
 
 def _full_precision(logits: Tensor) -> Tensor:

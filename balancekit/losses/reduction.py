@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from balancekit.errors import OptionError
+from balancekit.losses.arguments import check_tensor
 from balancekit.losses.ranks import Sync, check_sync, n_ranks, sum_over_ranks
 
 __all__ = ["Normalizer", "Reduction", "check_reduction", "divide", "reduce_losses", "weigh_samples"]
@@ -130,6 +131,7 @@ def _positives(positives: Tensor | None, valid: Tensor) -> Tensor:
 
 
 def _expand_right(sample_weight: Tensor, losses: Tensor) -> Tensor:
+    check_tensor("sample_weight", sample_weight)
     shape = (*sample_weight.shape, *[1] * (losses.ndim - sample_weight.ndim))
     if len(shape) != losses.ndim or any(
         size not in (1, wanted) for size, wanted in zip(shape, losses.shape, strict=True)

@@ -4,8 +4,9 @@ import copy
 from collections.abc import Callable
 from typing import Any, Self
 
+import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from balancekit.errors import OptionError
@@ -106,7 +107,7 @@ class DeferredReweighting(nn.Module):
         check_range("start_share", start_share, 0, 1, advice="The paper has 160 of 200 epochs.")
         weights = effective_number_weights(as_array(class_counts), beta)
         start_epoch = round(start_share * n_epochs)
-        return cls.from_weighted(criterion(class_weights=weights, **options), start_epoch)
+        return cls.from_weighted(_made_by(criterion, weights, options), start_epoch)
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the criterion of the epoch that begins.
@@ -134,3 +135,23 @@ class DeferredReweighting(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Go on in the epoch of a `state_dict`."""
         self.set_epoch(int(state))
+
+
+def _made_by(
+    criterion: Callable[..., nn.Module], weights: NDArray[np.float64], options: dict[str, Any]
+) -> nn.Module:
+    advice = (
+        "Give a loss that takes class_weights alone, such as FocalLoss, or a function of them "
+        "such as partial(LDAMLoss, margins). A made loss goes to from_weighted."
+    )
+    if isinstance(criterion, nn.Module) or not callable(criterion):
+        raise OptionError(
+            f"criterion: expected a function of class_weights, got {criterion!r}. {advice}"
+        )
+    try:
+        return criterion(class_weights=weights, **options)
+    except TypeError as error:
+        raise OptionError(
+            f"criterion: expected a function of class_weights, got {criterion!r}, which says: "
+            f"{error}. {advice}"
+        ) from error

@@ -174,9 +174,10 @@ class SeesawLoss(ClassCriterion):
 
     In training each call first adds its targets to the counts and then uses them, as the
     authors' code does, so the counts follow what the sampler draws. A soft target counts for
-    its likeliest class. `eval()` holds the counts still. Under `sync` the targets of all
-    processes count. Where a step is made of several batches, a batch does not know those
-    that follow it: its loss is the one of a large batch only as far as the shares agree.
+    its likeliest class. `eval()` and `torch.no_grad` hold the counts still. Under `sync` the
+    targets of all processes count. Where a step is made of several batches, a batch does not
+    know those that follow it: its loss is the one of a large batch only as far as the shares
+    agree.
 
     Args:
         n_classes: C; all counts start at 0, which counts as 1.
@@ -276,7 +277,8 @@ class SeesawLoss(ClassCriterion):
     ) -> Tensor:
         """The loss of [N, C, …] logits: float [], or [N, …] without reduction."""
         class_counts = self.class_counts
-        if self.training:
+        counts_targets = self.training and torch.is_grad_enabled()
+        if counts_targets:
             is_soft = check_softmax(logits, targets)
             classes = targets.argmax(1) if is_soft else targets.long()
             class_counts = class_counts + sum_over_ranks(self._count(classes), self.sync)
@@ -291,7 +293,7 @@ class SeesawLoss(ClassCriterion):
             **self.options(sample_weight, normalizer),
         )
         # Last: what the loss has refused does not count.
-        if self.training:
+        if counts_targets:
             self.class_counts.copy_(class_counts)
         return loss
 

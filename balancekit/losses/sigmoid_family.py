@@ -4,7 +4,6 @@ import torch
 from torch import Tensor
 
 from balancekit.losses.arguments import check_sigmoid, full_precision
-from balancekit.losses.kernels.choice import count_valid
 from balancekit.losses.kernels.modulations import Asymmetric
 from balancekit.losses.kernels.sigmoid import sigmoid_losses, sigmoid_row_losses
 from balancekit.losses.ranks import Sync
@@ -50,14 +49,14 @@ def sigmoid_loss(
         OptionError: shapes, dtypes or options that do not fit.
     """
     check_reduction(reduction, normalizer, sync)
-    check_sigmoid(logits, targets)
+    may_be_ignored = check_sigmoid(logits, targets, ignore_index)
     arguments = (logits, targets, ignore_index, modulation, positive_weight, negative_weight)
     by_row = reduction != "none" and sample_weight is None and normalizer != "weight"
     if by_row and logits.ndim > 1:
         total = sigmoid_row_losses(*arguments).sum()
         if reduction == "sum":
             return total
-        return divide(total, _amount(targets, ignore_index, normalizer), sync)
+        return divide(total, _amount(targets, ignore_index, normalizer, may_be_ignored), sync)
     valid = targets != ignore_index
     shares = torch.where(valid, targets, 0).to(torch.promote_types(logits.dtype, torch.float32))
     return reduce_losses(
@@ -72,11 +71,15 @@ def sigmoid_loss(
     )
 
 
-def _amount(targets: Tensor, ignore_index: int, normalizer: Normalizer | Tensor) -> Tensor:
+def _amount(
+    targets: Tensor, ignore_index: int, normalizer: Normalizer | Tensor, may_be_ignored: bool
+) -> Tensor:
     if isinstance(normalizer, Tensor):
         return normalizer
     if normalizer == "count":
-        return count_valid(targets, ignore_index)
+        if may_be_ignored:
+            return (targets != ignore_index).sum()
+        return torch.tensor(targets.numel(), device=targets.device)
     # Not in 16 bits, which cannot count a batch.
     return full_precision(torch.where(targets == ignore_index, 0, targets)).sum()
 

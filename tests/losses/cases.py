@@ -347,7 +347,7 @@ SOFTMAX: dict[str, Case] = {
         function=bl.one_vs_rest_focal_loss,
         constants={"class_weights": WEIGHTS},
         options={"gamma": 1.5},
-        module=partial(bl.ClassBalancedLoss, WEIGHTS, base="focal", gamma=1.5),
+        module=partial(bl.ClassBalancedLoss, class_weights=WEIGHTS, base="focal", gamma=1.5),
         gradient=of_one_vs_rest,
         forgets_shifts=False,  # sigmoids, which know what 0 is
     ),

@@ -97,8 +97,10 @@ def test_detection_starts_at_minus_log_99():
 @settings(max_examples=50, deadline=None)  # other jobs share the machine
 @given(st.lists(st.floats(1e-30, 1 - 2**-20), min_size=2, max_size=5))
 def test_priors_down_to_the_smallest_have_finite_biases(prior):
-    for activation in ("softmax", "sigmoid"):
+    for activation in ("sigmoid", "softmax"):
         layer = nn.Linear(1, len(prior), dtype=torch.float64)
+        if activation == "softmax":
+            prior = [share / sum(prior) for share in prior]
         init_bias_(layer, prior, activation)
         p = layer.bias.detach().exp() if activation == "softmax" else layer.bias.detach().sigmoid()
         torch.testing.assert_close(p, torch.tensor(prior, dtype=torch.float64))
@@ -111,7 +113,8 @@ def test_priors_down_to_the_smallest_have_finite_biases(prior):
         (CosineLinear(4, 3), PRIOR, "softmax", "a layer with a bias, got CosineLinear"),
         (nn.Sequential(nn.Linear(4, 3)), PRIOR, "softmax", "pass the module that gives the log"),
         (nn.Linear(4, 2), PRIOR, "softmax", r"bias of shape \(3,\), one entry .* got \(2,\)"),
-        (nn.Linear(4, 2), 0.5, "softmax", r"bias of shape \(\)"),
+        (nn.Linear(4, 2), 0.5, "softmax", r'one share a class.*needs activation="sigmoid"'),
+        (nn.Linear(4, 2), [0.5, 0.1], "softmax", r"sum to 1, got .*, which sum to 0.6. Divide"),
         (nn.Linear(4, 3), [90, 8, 2], "softmax", "Divide counts by their sum"),
         (nn.Linear(4, 3), [0.9, 0.1, 0], "softmax", "shares above 0 and up to 1"),
         (nn.Linear(4, 3), [0.9, 0.1, math.nan], "softmax", "shares above 0"),

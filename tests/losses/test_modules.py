@@ -184,7 +184,7 @@ def test_options_are_shown_and_known(case):
         case.module(normalizer=torch.ones([]))
     with pytest.raises(OptionError, match=r"normalizer: .*got 'sum'"):
         case.module(normalizer="sum")
-    with pytest.raises(TypeError, match="reductoin"):
+    with pytest.raises(OptionError, match=r"got reductoin. Did you mean 'reduction'"):
         case.module(reductoin="sum")
 
 

@@ -646,7 +646,7 @@ LOGITS, CLASSES = torch.zeros(2, 3, 4), torch.zeros(2, 4, dtype=torch.long)
     [
         (lambda: dice_loss(LOGITS, CLASSES, over="pixel"), "over: expected 'sample' or 'batch'"),
         (lambda: DiceLoss(over="pixel"), "over: expected 'sample' or 'batch', got 'pixel'"),
-        (lambda: DiceLoss(smoth=1), "options: expected some of activation.*got smoth"),
+        (lambda: DiceLoss(smoth=1), "options .*activation.*got smoth. Did you mean 'smooth'"),
         (lambda: DiceLoss(normalizer="count"), "got normalizer"),
         (lambda: GeneralizedDiceLoss(absent="skip"), "got absent"),
         (lambda: DiceLoss(sync="all"), "sync: expected 'none', 'auto' or a process group"),

@@ -7,12 +7,21 @@ from functools import cache
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import forward_ad
 
 from balancekit.errors import OptionError
 
-__all__ = ["Way", "check_classes", "count_valid", "has_value", "reference_only", "way_for"]
+__all__ = [
+    "Way",
+    "check_classes",
+    "check_labels",
+    "check_shares",
+    "has_value",
+    "reference_only",
+    "way_for",
+]
 
 Way = Literal["reference", "cpu", "triton"]
 
@@ -56,13 +65,6 @@ def way_for(logits: Tensor, *constants: Tensor | None) -> Way:
     return "reference"
 
 
-def count_valid(targets: Tensor, ignore_index: int) -> Tensor:
-    """How many targets count: int64 []."""
-    if way_for(targets) == "cpu" and not has_value(targets, ignore_index):
-        return torch.tensor(targets.numel(), device=targets.device)
-    return (targets != ignore_index).sum()
-
-
 def has_value(tensor: Tensor, value: int) -> bool:
     """Whether a tensor on the CPU may have this value anywhere; a look at its range is cheap."""
     if tensor.dtype == torch.bool:
@@ -72,6 +74,69 @@ def has_value(tensor: Tensor, value: int) -> bool:
         return not (tensor.amin().item() > value or tensor.amax().item() < value)
     low, high = tensor.aminmax()
     return not (low.item() > value or high.item() < value)  # so that NaN counts as may be
+
+
+def check_labels(targets: Tensor, ignore_index: int) -> bool:
+    """Refuse targets on the CPU that are no labels; whether one may have to be ignored.
+
+    Args:
+        targets: labels 0, 1 or between, of any shape.
+        ignore_index: what may stand there besides.
+
+    Raises:
+        OptionError: one is NaN or outside [0, 1].
+    """
+    if way_for(targets) != "cpu":
+        return True
+    if targets.dtype == torch.bool:
+        return ignore_index in (0, 1)
+    low, high = _range_of(targets)
+    may_be_ignored = not (low > ignore_index or high < ignore_index)
+    if low == ignore_index < 0:
+        # In pieces that stay in the cache, and without a mask: a third of the time.
+        pieces = torch.split(targets.flatten(), 2**16)
+        low = min(F.threshold(piece, low, 0).amin().item() for piece in pieces)
+        high = max(low, high)
+    if high == ignore_index > 1:
+        high = targets.masked_fill(targets == ignore_index, 0).amax().item()
+        low = min(low, high)
+    if not 0 <= low <= high <= 1:
+        wrong = high if low >= 0 else low
+        advice = "Pass the logits first, then labels or shares of them."
+        if float(wrong).is_integer():
+            advice = f"Give ignore_index={wrong:g} to leave it out, or divide a mask "
+            advice += "of 0 and 255 by 255."
+        raise OptionError(
+            f"targets: expected 0 to 1, or {ignore_index} to be ignored, got {wrong:g}. {advice}"
+        )
+    return may_be_ignored
+
+
+def check_shares(targets: Tensor) -> None:
+    """Refuse soft targets on the CPU that are no shares of classes; rows of 0 are.
+
+    Args:
+        targets: float [N, C, d1, …].
+
+    Raises:
+        OptionError: one is NaN or below 0, or a row sums to more than 1.
+    """
+    if way_for(targets) != "cpu":
+        return
+    low = targets.amin().item()
+    if not low >= 0:
+        raise OptionError(
+            f"targets: expected shares of the classes of at least 0, got {low:g}. Pass class "
+            "indices as integers where a target is to be ignored; logits go first."
+        )
+    is_narrow = targets.dtype in (torch.float16, torch.bfloat16)
+    high = targets.sum(1, dtype=torch.float32 if is_narrow else None).amax().item()
+    # Shares that are rounded to 16 bits are off by their third digit.
+    if not high <= 1 + (1e-2 if is_narrow else 1e-3):
+        raise OptionError(
+            "targets: expected shares of the classes that sum to 1, got a row that sums to "
+            f"{high:g}. For several labels a sample take WeightedBCELoss."
+        )
 
 
 def check_classes(index: Tensor, n_classes: int, ignore_index: int) -> None:
@@ -86,6 +151,14 @@ def check_classes(index: Tensor, n_classes: int, ignore_index: int) -> None:
             f"targets: expected classes 0 to {n_classes - 1}, or {ignore_index} to be ignored, "
             f"got {low if low < 0 else high}. Check ignore_index and the number of logits."
         )
+
+
+def _range_of(tensor: Tensor) -> tuple[float, float]:
+    if tensor.is_floating_point():
+        # Two looks cost half of aminmax.
+        return tensor.amin().item(), tensor.amax().item()
+    low, high = tensor.aminmax()
+    return low.item(), high.item()
 
 
 @cache

@@ -23,8 +23,8 @@ class GHMRLoss(RegressionCriterion):
     `GHMCLoss` are: it has this batch in it and is corrected for its start, so that the first
     batch has a mean weight of 1. They count targets, whatever their sample_weight.
 
-    Counts change in training alone: call `eval` before a validation set. Evaluation uses them as
-    they are; before any training all weights are 1.
+    Counts change in training alone, and not under `torch.no_grad`: call `eval` before a
+    validation set. Evaluation uses them as they are; before any training all weights are 1.
 
     Args:
         mu: error below which the loss is quadratic, in the unit of the targets, above 0.
@@ -93,6 +93,6 @@ class GHMRLoss(RegressionCriterion):
     def _weights_of(self, gradients: Tensor) -> Tensor:
         bins = bins_of(gradients, self.n_bins)
         counts = self.counts
-        if self.training:
+        if self.training and torch.is_grad_enabled():
             counts = move_bin_counts(self, bins, torch.ones_like(bins, dtype=torch.bool))
         return ghm_bin_weights(counts.to(gradients.dtype))[bins]
