@@ -14,6 +14,7 @@ from balancekit.losses.kernels.choice import check_labels, check_shares
 from balancekit.plan.tagged import is_whole
 
 __all__ = [
+    "along_classes",
     "check_class_values",
     "check_finite",
     "check_range",
@@ -24,7 +25,6 @@ __all__ = [
     "full_precision",
     "label_values",
     "sigmoid_arguments",
-    "softmax_arguments",
 ]
 
 
@@ -87,36 +87,6 @@ def check_sigmoid(logits: Tensor, targets: Tensor, ignore_index: int) -> bool:
     return check_labels(targets, ignore_index)
 
 
-def softmax_arguments(
-    logits: Tensor, targets: Tensor, ignore_index: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits, targets and which targets count, for a plain formula over classes.
-
-    Args:
-        logits: float [N, C] or [N, C, d1, …].
-        targets: int [N, d1, …], or float of the shape of `logits`.
-        ignore_index: hard target that does not count.
-
-    Returns:
-        logits: float32 or float64 [N, C, …], 0 where ignored, whatever was there.
-        targets: int64 [N, …] with 0 where ignored, or float [N, C, …].
-        valid: bool [N, …].
-
-    Raises:
-        OptionError: shapes or dtypes do not belong together.
-    """
-    if check_softmax(logits, targets):
-        full = full_precision(logits)
-        valid = torch.ones_like(targets.select(1, 0), dtype=torch.bool)
-        return full, targets.to(full.dtype), valid
-    # long first: torch compares uint8 with -100 as if it were 156.
-    indices = targets.long()
-    valid = indices != ignore_index
-    # Before any formula: 0 times the gradient at an infinite logit would be NaN.
-    finite = torch.where(valid.unsqueeze(1), logits, 0.0)
-    return full_precision(finite), torch.where(valid, indices, 0), valid
-
-
 def sigmoid_arguments(
     logits: Tensor, targets: Tensor, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -140,6 +110,20 @@ def sigmoid_arguments(
     shares = targets.to(full.dtype)
     valid = shares != ignore_index
     return torch.where(valid, full, 0.0), torch.where(valid, shares, 0.0), valid
+
+
+def along_classes(values: Tensor, logits: Tensor) -> Tensor:
+    """Values of classes or labels in the shape and dtype that broadcast with logits.
+
+    Args:
+        values: [] or [C].
+        logits: float [N, C] or [N, C, d1, …].
+
+    Returns:
+        [] or [C, 1, …].
+    """
+    values = values.to(logits.dtype)
+    return values if values.ndim == 0 else values.reshape(-1, *[1] * (logits.ndim - 2))
 
 
 def full_precision(logits: Tensor) -> Tensor:

@@ -7,7 +7,12 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from balancekit.errors import OptionError
-from balancekit.losses.arguments import check_class_values, check_softmax, full_precision
+from balancekit.losses.arguments import (
+    along_classes,
+    check_class_values,
+    check_softmax,
+    full_precision,
+)
 from balancekit.losses.criterion import (
     ClassCriterion,
     Options,
@@ -93,8 +98,7 @@ def _soft_losses(
     """Losses Σ_c t_c·w_c·L_c of soft targets, L_c that of the hard target c: [N, d1, …]."""
     shares = shares.to(full_precision(logits).dtype)
     if class_weights is not None:
-        weights = class_weights.to(shares.dtype).reshape(-1, *[1] * (shares.ndim - 2))
-        shares = shares * weights
+        shares = shares * along_classes(class_weights, shares)
     # In each L_c all other labels are 0: Σ_c s_c of what they cost, where the rows have 1.
     zeros = _row_losses(logits, torch.zeros_like(shares), gamma)
     return _row_losses(logits, shares, gamma) + (shares.sum(1) - 1) * zeros

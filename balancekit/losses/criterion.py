@@ -134,7 +134,8 @@ class ClassCriterion(Criterion):
             stats: what `balancekit.analyze` gave.
             **options: those of `from_counts`.
         """
-        return cls.from_counts(checked_stats(stats).class_counts, **options)  # type: ignore[no-any-return]
+        loss: Self = cls.from_counts(checked_stats(stats).class_counts, **options)
+        return loss
 
 
 class LabelCriterion(Criterion):
@@ -151,7 +152,8 @@ class LabelCriterion(Criterion):
             **options: those of `from_counts`.
         """
         checked_stats(stats)
-        return cls.from_counts(stats.class_counts, stats.n_samples, **options)  # type: ignore[no-any-return]
+        loss: Self = cls.from_counts(stats.class_counts, stats.n_samples, **options)
+        return loss
 
 
 def checked_gamma(gamma: float) -> float:

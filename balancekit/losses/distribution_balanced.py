@@ -9,6 +9,7 @@ from torch import Tensor
 
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import (
+    along_classes,
     check_class_values,
     check_finite,
     check_range,
@@ -109,7 +110,7 @@ def rebalanced_weights(
             [0.2059, 1.0978]])
     """
     # 1/n_c up to a factor, N: 1 + (N - n_c) / n_c.
-    rarity = 1 + _along_labels(-log_odds, shares).exp()
+    rarity = 1 + along_classes(-log_odds, shares).exp()
     total = (shares * rarity).sum(1, keepdim=True)  # [N, 1, …]
     ratio = rarity / total.masked_fill(total == 0, 1.0)
     return alpha + torch.where(total == 0, 1.0, (beta * (ratio - mu)).sigmoid())
@@ -255,10 +256,6 @@ def _focal(w: Tensor, gamma: float) -> Tensor:
     return nll if gamma == 0 else (gamma * log_sigmoid(w)).exp() * nll
 
 
-def _along_labels(values: Tensor, logits: Tensor) -> Tensor:
-    return values.to(logits.dtype).reshape(-1, *[1] * (logits.ndim - 2))
-
-
 def _arguments(
     logits: Tensor, targets: Tensor, log_odds: Tensor, kappa: float, ignore_index: int
 ) -> tuple[Tensor, Tensor, Tensor]:
@@ -270,7 +267,7 @@ def _arguments(
             "A label's weight depends on the other labels of its sample."
         )
     check_class_values("log_odds", log_odds, logits)
-    return logits + _along_labels(kappa * log_odds, logits), shares, valid
+    return logits + along_classes(kappa * log_odds, logits), shares, valid
 
 
 def _check_options(

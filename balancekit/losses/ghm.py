@@ -8,6 +8,7 @@ from torch import Tensor
 
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import (
+    along_classes,
     check_class_values,
     check_range,
     check_sigmoid,
@@ -130,7 +131,8 @@ class GHMCLoss(ClassCriterion):
 
     Counts change in training alone, and not under `torch.no_grad`: call `eval` before a
     validation set, as for batch normalisation. Evaluation uses the counts as they
-    are, without talking to other processes; before any training it is weighted cross-entropy.
+    are, and of other processes asks what "mean" divides by at most; before any training it is
+    weighted cross-entropy.
 
     With gradients accumulated over k calls give calls_per_step=k: the average moves once in k
     calls, by all their targets, and is afterwards that of the one large batch. Before, the
@@ -313,10 +315,8 @@ def _sigmoid_terms(
     valid = targets != ignore_index
     shares = torch.where(valid, targets, 0).to(losses.dtype)
     norms = (full_precision(logits.detach()).sigmoid() - shares).abs()
-    if weights is not None and weights.ndim:
-        weights = weights.reshape(-1, *[1] * (logits.ndim - 2))
     if weights is not None:
-        weights = weights.to(losses.dtype).expand_as(losses)
+        weights = along_classes(weights, losses).expand_as(losses)
     return _Terms(losses, bins_of(norms, n_bins), valid, weights, shares)
 
 

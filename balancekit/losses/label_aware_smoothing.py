@@ -9,6 +9,7 @@ from torch import Tensor
 
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import (
+    along_classes,
     check_class_values,
     check_range,
     check_softmax,
@@ -226,8 +227,7 @@ def _soft_losses(logits: Tensor, shares: Tensor, spread: Tensor) -> Tensor:
     """Σ_c t_c·(n_c + s_c·(z_c - mean(z))): [N, …]."""
     full = full_precision(logits)  # once: a sum of two gradients of 16 bits is rounded twice
     losses = soft_target_losses(full, shares, Plain(), None, SoftmaxShift())
-    along_classes = spread.to(full.dtype).reshape(-1, *[1] * (logits.ndim - 2))
-    shared = shares.to(full.dtype) * along_classes  # [N, C, …]
+    shared = shares.to(full.dtype) * along_classes(spread, full)  # [N, C, …]
     gaps = full - full.mean(1, keepdim=True)
     return losses + torch.where(shared == 0, 0.0, shared * gaps).sum(1)
 

@@ -117,7 +117,8 @@ class OverlapLoss(RatioLoss):
             stats: what `balancekit.analyze` gave.
             **options: those of `from_counts`.
         """
-        return cls.from_counts(checked_stats(stats).class_counts, **options)  # type: ignore[no-any-return]
+        loss: Self = cls.from_counts(checked_stats(stats).class_counts, **options)
+        return loss
 
 
 def check_choices(**choices: str) -> None:

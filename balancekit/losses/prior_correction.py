@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 
 from balancekit.errors import OptionError
-from balancekit.losses.margins import log_sigmoid
+from balancekit.losses.margins import class_margins, log_sigmoid
 from balancekit.priors import label_prior_shift
 
 __all__ = ["LabelPriorCorrection", "PriorCorrection", "correct_label_prior", "correct_prior"]
@@ -50,7 +50,7 @@ def correct_prior(
     z = _full_precision(logits)
     shift = _along("log_shift", log_shift, z, class_dim)
     if gamma is not None:
-        z = _log_h(_margins(z, class_dim), _as_gamma(gamma, z))
+        z = _log_h(class_margins(z, class_dim), _as_gamma(gamma, z))
     return z + shift
 
 
@@ -213,16 +213,6 @@ class LabelPriorCorrection(nn.Module):
 
 
 # --- the posterior that focal logits stand for ----------------------------------------------------
-
-
-def _margins(z: Tensor, dim: int) -> Tensor:
-    """Log odds against every class: shaped as `z`."""
-    log_p = z.log_softmax(dim)
-    likeliest = torch.zeros_like(z, dtype=torch.bool).scatter(dim, z.argmax(dim, True), True)
-    # All others have p of at most ½, where log1p(-p) is exact and its gradient bounded.
-    others = (-log_p.exp().masked_fill(likeliest, 0.0)).log1p()
-    rest = log_p.masked_fill(likeliest, -torch.inf).logsumexp(dim, keepdim=True)
-    return torch.where(likeliest, rest, others) - log_p
 
 
 def _log_h(margins: Tensor, gamma: Tensor) -> Tensor:

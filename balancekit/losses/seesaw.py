@@ -13,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import (
+    along_classes,
     check_class_values,
     check_finite,
     check_range,
@@ -164,8 +165,7 @@ class _Seesaw:
         shift = (logits - own).relu_().mul_(self.q)
         if self.p > 0:
             logs = self.class_counts.to(logits.dtype).clamp(min=1).log()  # [C]
-            along_classes = logs.reshape(-1, *[1] * (logits.ndim - 2))
-            shift -= (logs[index] - along_classes).relu_().mul_(self.p)
+            shift -= (logs[index] - along_classes(logs, logits)).relu_().mul_(self.p)
         return shift
 
 

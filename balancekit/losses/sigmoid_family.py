@@ -3,7 +3,11 @@
 import torch
 from torch import Tensor
 
-from balancekit.losses.arguments import check_sigmoid, full_precision
+from balancekit.losses.arguments import (
+    along_classes,
+    check_sigmoid,
+    full_precision,
+)
 from balancekit.losses.kernels.modulations import Asymmetric
 from balancekit.losses.kernels.sigmoid import sigmoid_losses, sigmoid_row_losses
 from balancekit.losses.ranks import Sync
@@ -89,13 +93,10 @@ def _label_weights(
 ) -> Tensor | None:
     if positive_weight is None and negative_weight is None:
         return None
-    positive = shares if positive_weight is None else shares * _along(positive_weight, shares)
+    positive = (
+        shares if positive_weight is None else shares * along_classes(positive_weight, shares)
+    )
     negative = 1 - shares
     if negative_weight is not None:
-        negative = negative * _along(negative_weight, shares)
+        negative = negative * along_classes(negative_weight, shares)
     return positive + negative
-
-
-def _along(weights: Tensor, logits: Tensor) -> Tensor:
-    weights = weights.to(logits.dtype)
-    return weights if weights.ndim == 0 else weights.reshape(-1, *[1] * (logits.ndim - 2))

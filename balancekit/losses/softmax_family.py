@@ -5,6 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from balancekit.losses.arguments import (
+    along_classes,
     check_class_values,
     check_range,
     check_softmax,
@@ -95,8 +96,8 @@ def target_class_weights(targets: Tensor, valid: Tensor, class_weights: Tensor) 
     # Not in 16 bits: what sums them up could not count a batch.
     class_weights = full_precision(class_weights)
     if targets.is_floating_point():
-        along_classes = class_weights.reshape(-1, *[1] * (targets.ndim - 2))
-        return (targets * along_classes).sum(1)
+        targets = full_precision(targets)
+        return (targets * along_classes(class_weights, targets)).sum(1)
     return torch.where(valid, class_weights[torch.where(valid, targets, 0)], 0.0)
 
 

@@ -3,14 +3,18 @@
 L = t·P·L₁(p) + (1 - t)·N·L₀(p), p = sigmoid(z)
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from balancekit.losses.arguments import along_classes
 from balancekit.losses.kernels.choice import way_for
 from balancekit.losses.kernels.modulations import Asymmetric
 from balancekit.losses.margins import log_sigmoid
 
 __all__ = [
+    "differentiable_gradient",
     "one_vs_rest_losses",
     "reference_one_vs_rest_losses",
     "reference_sigmoid_losses",
@@ -126,10 +130,30 @@ def reference_sigmoid_losses(
     else:
         negative = _focal(log_q, log_p, modulation.gamma_negative) * (1 - shares)
     if positive_weight is not None:
-        positive = positive * _along_labels(positive_weight, logits)
+        positive = positive * along_classes(positive_weight, logits)
     if negative_weight is not None:
-        negative = negative * _along_labels(negative_weight, logits)
+        negative = negative * along_classes(negative_weight, logits)
     return torch.where(valid, positive + negative, 0.0)
+
+
+def differentiable_gradient(
+    logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], grad: Tensor
+) -> Tensor:
+    """∂L/∂z with a graph of its own, for gradients of gradients: of the shape of `logits`.
+
+    Args:
+        logits: float [N, L, …] or any shape.
+        targets: labels of that shape, or int64 [N, d1, …] of one-hot rows.
+        arguments: the others of `reference_sigmoid_losses`, or `reference_one_vs_rest_losses`.
+        grad: of the losses of the labels, or of the rows with an axis 1 of one place.
+    """
+    with torch.enable_grad():
+        if targets.shape == logits.shape:
+            losses = reference_sigmoid_losses(logits, targets, *arguments)
+        else:
+            losses = reference_one_vs_rest_losses(logits, targets, *arguments).unsqueeze(1)
+        (gradient,) = torch.autograd.grad(losses, logits, grad.expand_as(losses), create_graph=True)
+    return gradient
 
 
 def _focal(log_p: Tensor, log_not_p: Tensor, gamma: float) -> Tensor:
@@ -146,8 +170,3 @@ def _shifted_focal(log_p: Tensor, log_q: Tensor, modulation: Asymmetric) -> Tens
     if modulation.gamma_negative == 0:
         return log_rest
     return torch.where(above, shifted**modulation.gamma_negative, 0.0) * log_rest
-
-
-def _along_labels(weights: Tensor, logits: Tensor) -> Tensor:
-    weights = weights.to(logits.dtype)
-    return weights if weights.ndim == 0 else weights.reshape(-1, *[1] * (logits.ndim - 2))

@@ -12,8 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from balancekit.losses.arguments import along_classes
 from balancekit.losses.kernels.choice import check_classes, has_value
 from balancekit.losses.kernels.modulations import Asymmetric
+from balancekit.losses.kernels.sigmoid import differentiable_gradient
 
 __all__ = ["one_vs_rest_losses_cpu", "sigmoid_losses_cpu", "sigmoid_row_losses_cpu"]
 
@@ -84,7 +86,7 @@ class _Losses(torch.autograd.Function):
         logits, targets, slopes = ctx.saved_tensors
         grad = grad.unsqueeze(1) if ctx.by_row else grad
         if torch.is_grad_enabled():
-            return _differentiable_gradient(logits, targets, ctx.arguments, grad), None, None, None
+            return differentiable_gradient(logits, targets, ctx.arguments, grad), None, None, None
         return (slopes * grad).to(logits.dtype), None, None, None
 
 
@@ -105,7 +107,7 @@ def _of_labels(z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any, 
     if ignored is not None:
         t = t.masked_fill(ignored, 0.0)
     positive, negative = (
-        None if given is None else _along_labels(given.detach().to(z.dtype), z) for given in weights
+        None if given is None else along_classes(given.detach().to(z.dtype), z) for given in weights
     )
     if modulation.is_symmetric and _are_hard(t):
         loss = _of_either_label(z, t, slope, modulation.gamma_positive, positive, negative)
@@ -226,25 +228,3 @@ def _power_below(s: Tensor, gamma: float) -> Tensor:
     if gamma > 1:
         return s.log().mul_(gamma - 1).exp_()
     return s.clamp(min=torch.finfo(s.dtype).tiny).log_().mul_(gamma - 1).exp_().mul_(s.sign())
-
-
-def _along_labels(weights: Tensor, logits: Tensor) -> Tensor:
-    return weights if weights.ndim == 0 else weights.reshape(-1, *[1] * (logits.ndim - 2))
-
-
-def _differentiable_gradient(
-    logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], grad: Tensor
-) -> Tensor:
-    """The gradient with a graph of its own, where one of it will be taken."""
-    from balancekit.losses.kernels.sigmoid import (
-        reference_one_vs_rest_losses,
-        reference_sigmoid_losses,
-    )
-
-    with torch.enable_grad():
-        if targets.shape == logits.shape:
-            losses = reference_sigmoid_losses(logits, targets, *arguments)
-        else:
-            losses = reference_one_vs_rest_losses(logits, targets, *arguments).unsqueeze(1)
-        (gradient,) = torch.autograd.grad(losses, logits, grad.expand_as(losses), create_graph=True)
-    return gradient

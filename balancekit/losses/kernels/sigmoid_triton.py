@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from balancekit.losses.kernels.modulations import Asymmetric
+from balancekit.losses.kernels.sigmoid import differentiable_gradient
 from balancekit.losses.kernels.sigmoid_triton_kernels import backward_kernel, forward_kernel
 from balancekit.losses.kernels.triton_layout import launch, lay_out
 
@@ -76,7 +77,7 @@ class _SigmoidLosses(torch.autograd.Function):
         # Strides of 0 along labels, and of a mean or sum everywhere: nothing is copied.
         grad = (grad.unsqueeze(1) if ctx.by_row else grad).expand(logits.shape)
         if torch.is_grad_enabled():
-            return _differentiable_gradient(logits, targets, ctx.arguments, grad), None, None, None
+            return differentiable_gradient(logits, targets, ctx.arguments, grad), None, None, None
         tensors: list[Tensor] = [logits, targets, grad, torch.empty_like(logits)]
         if not ctx.by_row:
             tensors = [_with_labels(tensor, ctx.arguments) for tensor in tensors]
@@ -132,15 +133,3 @@ def _with_labels(tensor: Tensor, arguments: tuple[Any, ...]) -> Tensor:
 
 def _as_bytes(targets: Tensor) -> Tensor:
     return targets.view(torch.uint8) if targets.dtype == torch.bool else targets
-
-
-def _differentiable_gradient(
-    logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], grad: Tensor
-) -> Tensor:
-    """The gradient with a graph of its own, where one of it will be taken."""
-    from balancekit.losses.kernels.sigmoid import reference_sigmoid_losses
-
-    with torch.enable_grad():
-        losses = reference_sigmoid_losses(logits, targets, *arguments)
-        (gradient,) = torch.autograd.grad(losses, logits, grad, create_graph=True)
-    return gradient

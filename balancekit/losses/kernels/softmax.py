@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from balancekit.losses.arguments import full_precision
+from balancekit.losses.arguments import (
+    along_classes,
+    full_precision,
+)
 from balancekit.losses.kernels.choice import way_for
 from balancekit.losses.kernels.modulations import Modulation
 from balancekit.losses.margins import class_margins, log_sigmoid, target_margins
@@ -122,13 +125,13 @@ def soft_target_losses(
     """
     margins = class_margins(shift_logits(logits, shift))  # [N, C, …]
     if shift.margin is not None:
-        margins = margins + _along_classes(shift.margin, margins)
+        margins = margins + along_classes(shift.margin, margins)
     # A class that is ruled out has an infinite loss and should have no share: neither it nor
     # its gradient may meet the 0.
     margins = torch.where((shares == 0) & margins.isinf(), 0.0, margins)
     losses = modulation.losses(log_sigmoid(-margins), log_sigmoid(margins))
     if class_weights is not None:
-        losses = losses * _along_classes(class_weights, losses)
+        losses = losses * along_classes(class_weights, losses)
     return (losses * shares.to(losses.dtype)).sum(1)
 
 
@@ -136,8 +139,8 @@ def shift_logits(logits: Tensor, shift: SoftmaxShift) -> Tensor:
     """scale·z + bias in float32 or float64, without the margins: [N, C, d1, …]."""
     logits = full_precision(logits)
     if shift.scale is not None:
-        logits = logits * _along_classes(shift.scale, logits)
-    return logits if shift.bias is None else logits + _along_classes(shift.bias, logits)
+        logits = logits * along_classes(shift.scale, logits)
+    return logits if shift.bias is None else logits + along_classes(shift.bias, logits)
 
 
 def differentiable_gradient(
@@ -155,7 +158,3 @@ def differentiable_gradient(
         losses, _ = reference_softmax_losses(logits, targets, *arguments)
         (gradient,) = torch.autograd.grad(losses, logits, grad, create_graph=True)
     return gradient
-
-
-def _along_classes(values: Tensor, logits: Tensor) -> Tensor:
-    return values.to(logits.dtype).reshape(-1, *[1] * (logits.ndim - 2))

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from balancekit.losses.arguments import along_classes
 from balancekit.losses.kernels.choice import check_classes, has_value
 from balancekit.losses.kernels.modulations import Modulation
 from balancekit.losses.kernels.softmax import SoftmaxShift, differentiable_gradient
@@ -97,7 +98,7 @@ def _directions(
         torch.where(q < 0.5, -torch.log1p(-q), -log_p, out=nll[rows].unsqueeze(1))
         missed[rows] = q.squeeze(1)
         if scale is not None:
-            out.mul_(_along_classes(scale, out))
+            out.mul_(along_classes(scale, out))
         if ignored is not None:
             out.masked_fill_(ignored[rows].unsqueeze(1), 0.0)
     if ignored is not None:
@@ -110,14 +111,10 @@ def _shifted(
     logits: Tensor, own: Tensor, scale: Tensor | None, bias: Tensor | None, margin: Tensor | None
 ) -> Tensor:
     if scale is not None:
-        logits = logits * _along_classes(scale, logits)
+        logits = logits * along_classes(scale, logits)
     if bias is not None:
-        logits = logits + _along_classes(bias, logits)
+        logits = logits + along_classes(bias, logits)
     return logits if margin is None else logits.scatter_add(1, own, -margin[own])
-
-
-def _along_classes(values: Tensor, logits: Tensor) -> Tensor:
-    return values.reshape(-1, *[1] * (logits.ndim - 2))
 
 
 def _as(values: Tensor | None, dtype: torch.dtype) -> Tensor | None:

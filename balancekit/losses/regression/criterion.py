@@ -1,13 +1,13 @@
 """What all losses of a regression share as modules."""
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from balancekit.errors import OptionError
-from balancekit.losses.criterion import as_array
+from balancekit.losses.criterion import as_array, refuse_unknown
 from balancekit.losses.ranks import Sync
 from balancekit.losses.reduction import Normalizer, Reduction
 from balancekit.losses.regression.arguments import check_options
@@ -43,7 +43,7 @@ class RegressionCriterion(nn.Module):
             one: "none" but this one, "auto" for all, or a process group.
 
     Raises:
-        OptionError: no such reduction, normalizer or processes.
+        OptionError: no such reduction, normalizer or processes, or no such option.
     """
 
     def __init__(
@@ -52,8 +52,10 @@ class RegressionCriterion(nn.Module):
         reduction: Reduction = "mean",
         normalizer: Normalizer = "count",
         sync: Sync = "none",
+        **unknown: Any,
     ) -> None:
         super().__init__()
+        refuse_unknown(type(self), unknown, RegressionOptions.__annotations__)
         if isinstance(normalizer, Tensor):
             raise OptionError(
                 "normalizer: expected a name when a module is made, got a tensor. Give the "

@@ -180,7 +180,7 @@ def test_options_that_do_not_exist_are_refused(make, options, text):
 
 @each_loss
 def test_a_misspelt_option_is_refused(make):
-    with pytest.raises(TypeError, match="unexpected keyword argument 'reductoin'"):
+    with pytest.raises(OptionError, match=r"reductoin\. Did you mean 'reduction'\?"):
         make(reductoin="sum")
 
 
