@@ -52,7 +52,7 @@ PRIORS = {
 }
 PROBABILITIES = {"proper": "as they are", "closed form": "by a formula", "no": "no"}
 COUNTS = ("class counts", "sample count")
-HALVES = {0.5: "½", 1.0: "1"}
+EXPONENTS = {0.5: "½", 1.0: "1", 2.0: "2"}
 
 READINGS = {
     "vector-scaling": "CDT multiplies the logit of the rare class by Δ = ¼, and so the pull at it. "
@@ -191,7 +191,10 @@ def _weights(facts):
     if "training values" in facts.needs:
         return ""
     if "exponent" in facts.defaults:
-        return _weighed("exponent", facts, "weighs a class by n_c^-{}", "none without counts")
+        otherwise = "none without counts"
+        if facts.loss == "GeneralizedDiceLoss":
+            otherwise = "by the pixels in the sample or batch without counts"
+        return _weighed("exponent", facts, "weighs a class by n_c^-{}", otherwise)
     if "alpha" in facts.defaults and "power" in facts.defaults:
         start = f"α = {facts.defaults['alpha']} without counts"
         return _weighed("power", facts, "takes α/(1 - α) = ((N - n_c)/n_c)^{}", start)
@@ -204,7 +207,7 @@ def _weighed(option, facts, text, otherwise):
     value = facts.defaults[option]
     if not value:
         return f"none, unless `from_counts` is given `{option}`"
-    return f"`from_counts` {text.format(HALVES[value])}; {otherwise}"
+    return f"`from_counts` {text.format(EXPONENTS[value])}; {otherwise}"
 
 
 def _linked(text):

@@ -26,6 +26,7 @@ __all__ = [
     "as_class_values",
     "as_class_weights",
     "as_label_weights",
+    "check_named",
     "checked_gamma",
     "checked_stats",
     "ranges_of",
@@ -92,11 +93,7 @@ class Criterion(nn.Module):
     ) -> None:
         super().__init__()
         refuse_unknown(type(self), unknown, Options.__annotations__)
-        if isinstance(normalizer, Tensor):
-            raise OptionError(
-                "normalizer: expected a name when a module is made, got a tensor. Give the "
-                "tensor when it is called: criterion(logits, targets, normalizer=…)."
-            )
+        check_named(normalizer)
         check_reduction(reduction, normalizer, sync)
         self.reduction: Reduction = reduction
         self.ignore_index = ignore_index
@@ -154,6 +151,19 @@ class LabelCriterion(Criterion):
         checked_stats(stats)
         loss: Self = cls.from_counts(stats.class_counts, stats.n_samples, **options)
         return loss
+
+
+def check_named(normalizer: object) -> None:
+    """Refuse a normalizer that only a call can give.
+
+    Raises:
+        OptionError: it is a tensor.
+    """
+    if isinstance(normalizer, Tensor):
+        raise OptionError(
+            "normalizer: expected a name when a module is made, got a tensor. Give the "
+            "tensor when it is called: criterion(logits, targets, normalizer=…)."
+        )
 
 
 def checked_gamma(gamma: float) -> float:

@@ -1,25 +1,28 @@
 """Generalized Dice loss: one ratio for all classes, each weighed by its volume."""
 
-from typing import Unpack
+from typing import Self, Unpack
 
+from numpy.typing import ArrayLike
 from torch import Tensor
 
+from balancekit.losses.arguments import check_class_values
+from balancekit.losses.criterion import as_array
 from balancekit.losses.overlap_options import (
     Activation,
     Over,
-    OverlapReduction,
-    RatioLoss,
+    OverlapLoss,
     RatioOptions,
-    check_choices,
-    check_tversky,
 )
 from balancekit.losses.overlap_sums import (
     OverlapSums,
     overlap_sums,
     reduce_ratios,
     tversky_errors,
+    volumes,
 )
 from balancekit.losses.ranks import Sync
+from balancekit.losses.reduction import Normalizer, Reduction
+from balancekit.weights import power_weights
 
 __all__ = ["GeneralizedDiceLoss", "generalized_dice_loss"]
 
@@ -27,20 +30,23 @@ __all__ = ["GeneralizedDiceLoss", "generalized_dice_loss"]
 def generalized_dice_loss(
     logits: Tensor,
     targets: Tensor,
+    class_weights: Tensor | None = None,
     *,
     activation: Activation = "softmax",
     over: Over = "sample",
     smooth: float = 1e-5,
-    reduction: OverlapReduction = "mean",
+    reduction: Reduction = "mean",
     ignore_index: int = -100,
     sample_weight: Tensor | None = None,
+    normalizer: Normalizer | Tensor = "count",
     sync: Sync = "none",
 ) -> Tensor:
     """Generalized Dice loss 1 - 2·Σ w·TP / Σ w·(2·TP + FP + FN), w = 1 / volume²: float [].
 
-    One ratio for all classes, [N], or [] over the batch, without reduction. The weights are
-    scaled so that the rarest class has 1: `smooth` is in pixels of that class. An absent
-    class has the weight of one pixel. Arguments as in
+    One ratio for all classes, [N], or [] over the batch, without reduction. Volumes are those
+    of the targets in the sample or batch, where an absent class has one pixel;
+    `class_weights` takes the place of 1 / volume². The weights are scaled so that the largest
+    is 1: `smooth` is in pixels of that class. Other arguments as in
     `balancekit.losses.overlap`.
 
     Raises:
@@ -54,8 +60,6 @@ def generalized_dice_loss(
     >>> generalized_dice_loss(logits, targets)
     tensor(0.2382)
     """
-    check_choices(activation=activation, over=over, reduction=reduction)
-    check_tversky(0.5, 0.5, smooth)
     sums = overlap_sums(
         logits,
         targets,
@@ -65,8 +69,8 @@ def generalized_dice_loss(
         sample_weight=sample_weight,
         sync=sync,
     )
-    volumes = (sums.true_positives + sums.false_negatives).detach().clamp(min=1)  # […, C]
-    weights = (volumes.amin(-1, keepdim=True) / volumes).square()
+    check_class_values("class_weights", class_weights, logits)
+    weights = _scaled_weights(sums, class_weights)
     pooled = OverlapSums(*((part * weights).sum(-1, keepdim=True) for part in sums))
     result = reduce_ratios(
         tversky_errors(pooled, 0.5, 0.5, smooth),  # [N, 1] or [1]
@@ -75,15 +79,27 @@ def generalized_dice_loss(
         over=over,
         reduction=reduction,
         sample_weight=sample_weight,
+        normalizer=normalizer,
         sync=sync,
     )
     return result.squeeze(-1) if reduction == "none" else result
 
 
-class GeneralizedDiceLoss(RatioLoss):
+def _scaled_weights(sums: OverlapSums, class_weights: Tensor | None) -> Tensor:
+    """Weights of the classes, the largest 1: float […, C], or [C] where they are given."""
+    if class_weights is None:
+        volume = volumes(sums).clamp(min=1)
+        return (volume.amin(-1, keepdim=True) / volume).square()
+    weights = class_weights.to(sums.n_valid.dtype)
+    largest = weights.amax()
+    return weights / largest.masked_fill(largest == 0, 1.0)
+
+
+class GeneralizedDiceLoss(OverlapLoss):
     """Generalized Dice loss, one ratio for all classes.
 
     Args:
+        class_weights: [C]; 1 / volume² of the targets in the sample or batch if not given.
         **options: see `balancekit.losses.overlap`.
 
     Raises:
@@ -96,11 +112,44 @@ class GeneralizedDiceLoss(RatioLoss):
     tensor(0.6250)
     """
 
-    def __init__(self, **options: Unpack[RatioOptions]) -> None:
-        super().__init__(options, RatioOptions)
+    def __init__(
+        self,
+        class_weights: Tensor | ArrayLike | None = None,
+        **options: Unpack[RatioOptions],
+    ) -> None:
+        super().__init__(class_weights, options, RatioOptions)
+
+    @classmethod
+    def from_counts(
+        cls,
+        class_counts: Tensor | ArrayLike,
+        *,
+        exponent: float = 2.0,
+        **options: Unpack[RatioOptions],
+    ) -> Self:
+        """A loss with fixed weights ∝ n_c^-exponent, the same in every batch.
+
+        A rare class rules the ratio where targets lack it too: take `over="batch"` or a
+        smaller exponent.
+
+        Args:
+            class_counts: pixels of each class in all the data, [C].
+            exponent: 2 as in the paper, which has it of the volumes in a batch; 1 is gentler.
+            **options: see `balancekit.losses.overlap`.
+
+        Raises:
+            OptionError: counts or options that do not fit.
+        """
+        return cls(power_weights(as_array(class_counts), exponent), **options)
 
     def forward(
-        self, logits: Tensor, targets: Tensor, *, sample_weight: Tensor | None = None
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        *,
+        sample_weight: Tensor | None = None,
+        normalizer: Tensor | None = None,
     ) -> Tensor:
         """The loss of [N, C, …] logits: float [], or [N] over samples without reduction."""
-        return generalized_dice_loss(logits, targets, sample_weight=sample_weight, **self.options)
+        options = self.call_options(sample_weight, normalizer)
+        return generalized_dice_loss(logits, targets, self.class_weights, **options)

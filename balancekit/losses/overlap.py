@@ -7,8 +7,8 @@ logits: float [N, C] or [N, C, d1, …], before softmax, C at least 2; or before
     [N, L, d1, …].
 targets: for softmax hard, int64 [N, d1, …], or soft, float of the shape of the logits; for
     sigmoid 0, 1 or between, of the shape of the logits.
-class_weights: float [C]; the mean over classes divides by their sum. Every class weighs the
-    same without them.
+class_weights: float [C], the background's too; the mean over classes divides by their sum.
+    Every class weighs the same without them.
 activation: "softmax" for one class a pixel, "sigmoid" for labels that may overlap.
 over: what the sums run over. "sample": the pixels of one sample, so that each sample has a
     ratio of its own. "batch": those of all samples, steadier where samples lack classes.
@@ -26,8 +26,16 @@ reduction: "none" gives one loss a sample and class, [N, C], or a class, [C], ov
     times its weights; without the background one class less.
 sample_weight: float [N]; multiplies the losses of a sample, or over the batch what it adds
     to the sums.
-sync: processes that share the sums over the batch. Give each process's loss to DDP, which
-    takes the mean of gradients: what comes out is the gradient of one large batch.
+normalizer: what "mean" divides by. "count": the ratios that count, each by the weight of its
+    class. "weight": by that of its sample too; over the batch, the same. "positives": those
+    of classes that a target has, so that what is predicted of absent classes adds to the loss
+    and divides nothing; refused where one ratio is of all classes. A tensor, by call: a number
+    of ratios. Where samples have ratios of their own, losses of micro-batches that divide by
+    the number of them all add up to that of one large batch. Over the batch they do not, as
+    ratios of sums are no sums: on several processes take `sync`, on one a larger batch.
+sync: processes that share the sums over the batch, and what "mean" divides by. Give each
+    process's loss to DDP, which takes the mean of gradients: what comes out is the gradient
+    of one large batch.
 
 float16 and bfloat16 logits are computed, and the loss returned, in float32: a sum over
 pixels would overflow float16. No function looks at the values of a tensor.
@@ -39,6 +47,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from balancekit.errors import OptionError
+from balancekit.losses.arguments import check_class_values
 from balancekit.losses.criterion import as_array
 from balancekit.losses.overlap_options import (
     Absent,
@@ -46,19 +55,20 @@ from balancekit.losses.overlap_options import (
     Over,
     OverlapLoss,
     OverlapOptions,
-    OverlapReduction,
-    check_choices,
     check_exponent,
     check_tversky,
 )
 from balancekit.losses.overlap_sums import (
+    OverlapSums,
     class_shares_of_mean,
     overlap_sums,
     power,
     reduce_ratios,
     tversky_errors,
+    volumes,
 )
 from balancekit.losses.ranks import Sync
+from balancekit.losses.reduction import Normalizer, Reduction
 from balancekit.weights import power_weights
 
 __all__ = [
@@ -81,9 +91,10 @@ def dice_loss(
     absent: Absent = "count",
     include_background: bool = True,
     smooth: float = 1e-5,
-    reduction: OverlapReduction = "mean",
+    reduction: Reduction = "mean",
     ignore_index: int = -100,
     sample_weight: Tensor | None = None,
+    normalizer: Normalizer | Tensor = "count",
     sync: Sync = "none",
 ) -> Tensor:
     """Dice loss 1 - 2·TP / (2·TP + FP + FN), mean over classes and samples: float [].
@@ -117,6 +128,7 @@ def dice_loss(
         ignore_index=ignore_index,
         reduction=reduction,
         sample_weight=sample_weight,
+        normalizer=normalizer,
         sync=sync,
     )
 
@@ -133,9 +145,10 @@ def tversky_loss(
     absent: Absent = "count",
     include_background: bool = True,
     smooth: float = 1e-5,
-    reduction: OverlapReduction = "mean",
+    reduction: Reduction = "mean",
     ignore_index: int = -100,
     sample_weight: Tensor | None = None,
+    normalizer: Normalizer | Tensor = "count",
     sync: Sync = "none",
 ) -> Tensor:
     """Tversky loss 1 - TP / (TP + α·FP + β·FN), mean over classes and samples: float [].
@@ -171,6 +184,7 @@ def tversky_loss(
         ignore_index=ignore_index,
         reduction=reduction,
         sample_weight=sample_weight,
+        normalizer=normalizer,
         sync=sync,
     )
 
@@ -188,9 +202,10 @@ def focal_tversky_loss(
     absent: Absent = "count",
     include_background: bool = True,
     smooth: float = 1e-5,
-    reduction: OverlapReduction = "mean",
+    reduction: Reduction = "mean",
     ignore_index: int = -100,
     sample_weight: Tensor | None = None,
+    normalizer: Normalizer | Tensor = "count",
     sync: Sync = "none",
 ) -> Tensor:
     """Focal Tversky loss (1 - TI)^γ of the Tversky index TI of each class: float [].
@@ -211,8 +226,6 @@ def focal_tversky_loss(
     >>> focal_tversky_loss(logits, targets, reduction="none")
     tensor([[0.1359, 0.5141]])
     """
-    check_choices(activation=activation, over=over, absent=absent, reduction=reduction)
-    check_tversky(alpha, beta, smooth)
     check_exponent(gamma)
     sums = overlap_sums(
         logits,
@@ -223,26 +236,34 @@ def focal_tversky_loss(
         sample_weight=sample_weight,
         sync=sync,
     )
-    losses = power(tversky_errors(sums, alpha, beta, smooth), gamma)
-    shares = class_shares_of_mean(sums, class_weights, absent)
+    check_class_values("class_weights", class_weights, logits)
+    sums, class_weights = _counted(sums, class_weights, include_background)
     return reduce_ratios(
-        losses if include_background else _without_background(losses),
-        shares if include_background else _without_background(shares),
+        power(tversky_errors(sums, alpha, beta, smooth), gamma),
+        class_shares_of_mean(sums, class_weights, absent),
         n_valid=sums.n_valid,
         over=over,
         reduction=reduction,
         sample_weight=sample_weight,
+        normalizer=normalizer,
         sync=sync,
+        present=volumes(sums) > 0,
     )
 
 
-def _without_background(values: Tensor) -> Tensor:
-    if values.shape[-1] < 2:
+def _counted(
+    sums: OverlapSums, class_weights: Tensor | None, include_background: bool
+) -> tuple[OverlapSums, Tensor | None]:
+    """Sums and weights of the classes that count: without class 0, if so asked."""
+    if include_background:
+        return sums, class_weights
+    if sums.n_valid.shape[-1] < 2:
         raise OptionError(
             "include_background: expected True for one label, got False. "
             "Nothing would be left; class 0 is the background."
         )
-    return values[..., 1:]
+    weights = None if class_weights is None else class_weights[1:]
+    return OverlapSums(*(part[..., 1:] for part in sums)), weights
 
 
 class DiceLoss(OverlapLoss):
@@ -268,7 +289,7 @@ class DiceLoss(OverlapLoss):
         class_weights: Tensor | ArrayLike | None = None,
         **options: Unpack[OverlapOptions],
     ) -> None:
-        super().__init__(class_weights, options)
+        super().__init__(class_weights, options, OverlapOptions)
 
     @classmethod
     def from_counts(
@@ -291,12 +312,16 @@ class DiceLoss(OverlapLoss):
         return cls(power_weights(as_array(class_counts), exponent), **options)
 
     def forward(
-        self, logits: Tensor, targets: Tensor, *, sample_weight: Tensor | None = None
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        *,
+        sample_weight: Tensor | None = None,
+        normalizer: Tensor | None = None,
     ) -> Tensor:
         """The loss of [N, C, …] logits: float [], or [N, C] or [C] without reduction."""
-        return dice_loss(
-            logits, targets, self.class_weights, sample_weight=sample_weight, **self.options
-        )
+        options = self.call_options(sample_weight, normalizer)
+        return dice_loss(logits, targets, self.class_weights, **options)
 
 
 class TverskyLoss(OverlapLoss):
@@ -327,7 +352,7 @@ class TverskyLoss(OverlapLoss):
         beta: float = 0.7,
         **options: Unpack[OverlapOptions],
     ) -> None:
-        super().__init__(class_weights, options)
+        super().__init__(class_weights, options, OverlapOptions)
         check_tversky(alpha, beta, 0.0)
         self.alpha, self.beta = alpha, beta
 
@@ -346,7 +371,12 @@ class TverskyLoss(OverlapLoss):
         return cls(weights, alpha=alpha, beta=beta, **options)
 
     def forward(
-        self, logits: Tensor, targets: Tensor, *, sample_weight: Tensor | None = None
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        *,
+        sample_weight: Tensor | None = None,
+        normalizer: Tensor | None = None,
     ) -> Tensor:
         """The loss of [N, C, …] logits: float [], or [N, C] or [C] without reduction."""
         return tversky_loss(
@@ -355,8 +385,7 @@ class TverskyLoss(OverlapLoss):
             self.class_weights,
             alpha=self.alpha,
             beta=self.beta,
-            sample_weight=sample_weight,
-            **self.options,
+            **self.call_options(sample_weight, normalizer),
         )
 
 
@@ -391,7 +420,7 @@ class FocalTverskyLoss(OverlapLoss):
         gamma: float = 0.75,
         **options: Unpack[OverlapOptions],
     ) -> None:
-        super().__init__(class_weights, options)
+        super().__init__(class_weights, options, OverlapOptions)
         check_tversky(alpha, beta, 0.0)
         check_exponent(gamma)
         self.alpha, self.beta, self.gamma = alpha, beta, gamma
@@ -412,7 +441,12 @@ class FocalTverskyLoss(OverlapLoss):
         return cls(weights, alpha=alpha, beta=beta, gamma=gamma, **options)
 
     def forward(
-        self, logits: Tensor, targets: Tensor, *, sample_weight: Tensor | None = None
+        self,
+        logits: Tensor,
+        targets: Tensor,
+        *,
+        sample_weight: Tensor | None = None,
+        normalizer: Tensor | None = None,
     ) -> Tensor:
         """The loss of [N, C, …] logits: float [], or [N, C] or [C] without reduction."""
         return focal_tversky_loss(
@@ -422,6 +456,5 @@ class FocalTverskyLoss(OverlapLoss):
             alpha=self.alpha,
             beta=self.beta,
             gamma=self.gamma,
-            sample_weight=sample_weight,
-            **self.options,
+            **self.call_options(sample_weight, normalizer),
         )

@@ -8,8 +8,15 @@ from torch import Tensor, nn
 
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import check_range
-from balancekit.losses.criterion import as_class_weights, checked_stats, ranges_of, refuse_unknown
-from balancekit.losses.ranks import Sync, check_sync
+from balancekit.losses.criterion import (
+    as_class_weights,
+    check_named,
+    checked_stats,
+    ranges_of,
+    refuse_unknown,
+)
+from balancekit.losses.ranks import Sync
+from balancekit.losses.reduction import Normalizer, Reduction, check_reduction
 from balancekit.stats import Stats
 
 __all__ = [
@@ -18,8 +25,6 @@ __all__ = [
     "Over",
     "OverlapLoss",
     "OverlapOptions",
-    "OverlapReduction",
-    "RatioLoss",
     "RatioOptions",
     "Symmetry",
     "check_choices",
@@ -30,7 +35,6 @@ __all__ = [
 Activation = Literal["softmax", "sigmoid"]
 Over = Literal["sample", "batch"]
 Absent = Literal["count", "skip"]
-OverlapReduction = Literal["mean", "sum", "none"]
 Symmetry = Literal["asymmetric", "symmetric"]
 
 # Not where they are needed: torch 2.4 cannot compile a call of get_args.
@@ -38,7 +42,6 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "activation": get_args(Activation),
     "over": get_args(Over),
     "absent": get_args(Absent),
-    "reduction": get_args(OverlapReduction),
     "symmetry": get_args(Symmetry),
 }
 
@@ -49,8 +52,9 @@ class RatioOptions(TypedDict, total=False):
     activation: Activation
     over: Over
     smooth: float
-    reduction: OverlapReduction
+    reduction: Reduction
     ignore_index: int
+    normalizer: Normalizer
     sync: Sync
 
 
@@ -61,40 +65,13 @@ class OverlapOptions(RatioOptions, total=False):
     include_background: bool
 
 
-class RatioLoss(nn.Module):
-    """What losses of overlap share as modules: their options.
-
-    Args:
-        options: given by keyword; see `balancekit.losses.overlap`.
-        known: the type of the options.
-
-    Raises:
-        OptionError: an option has a value that it cannot have, or there is no such option.
-    """
-
-    def __init__(self, options: Mapping[str, Any], known: type[RatioOptions]) -> None:
-        super().__init__()
-        names = known.__annotations__
-        refuse_unknown(type(self), options.keys() - names.keys(), names)
-        check_choices(**{name: options[name] for name in _CHOICES if name in options})
-        check_sync(options.get("sync", "none"))
-        check_tversky(1.0, 1.0, options.get("smooth", 0.0))
-        self.options = dict(options)
-
-    def extra_repr(self) -> str:
-        """Classes, the range of their weights and the options given, as `repr` shows them."""
-        own = {name: value for name, value in vars(self).items() if name[0] != "_"}
-        own = {name: own[name] for name in own if name not in ("training", "options")}
-        shown = [f"{name}={value!r}" for name, value in {**own, **self.options}.items()]
-        return ", ".join([*ranges_of(self), *shown])
-
-
-class OverlapLoss(RatioLoss):
-    """A loss with a ratio for each class: options, and weights as a buffer.
+class OverlapLoss(nn.Module):
+    """What losses of overlap share as modules: their options, and weights as a buffer.
 
     Args:
         class_weights: [C]; none if not given.
         options: given by keyword; see `balancekit.losses.overlap`.
+        known: the type of the options.
 
     Raises:
         OptionError: an option has a value that it cannot have, or there is no such option.
@@ -104,10 +81,35 @@ class OverlapLoss(RatioLoss):
     from_counts: ClassVar[Callable[..., Any]]
 
     def __init__(
-        self, class_weights: Tensor | ArrayLike | None, options: Mapping[str, Any]
+        self,
+        class_weights: Tensor | ArrayLike | None,
+        options: Mapping[str, Any],
+        known: type[RatioOptions],
     ) -> None:
-        super().__init__(options, OverlapOptions)
+        super().__init__()
+        names = known.__annotations__
+        refuse_unknown(type(self), options.keys() - names.keys(), names)
+        check_choices(**{name: options[name] for name in _CHOICES if name in options})
+        normalizer = options.get("normalizer", "count")
+        check_named(normalizer)
+        check_reduction(options.get("reduction", "mean"), normalizer, options.get("sync", "none"))
+        check_tversky(1.0, 1.0, options.get("smooth", 0.0))
+        self.options = dict(options)
         self.register_buffer("class_weights", as_class_weights("class_weights", class_weights))
+
+    def call_options(
+        self, sample_weight: Tensor | None, normalizer: Tensor | None
+    ) -> dict[str, Any]:
+        """What the functions take besides their own arguments."""
+        given = {} if normalizer is None else {"normalizer": normalizer}
+        return {**self.options, "sample_weight": sample_weight, **given}
+
+    def extra_repr(self) -> str:
+        """Classes, the range of their weights and the options given, as `repr` shows them."""
+        own = {name: value for name, value in vars(self).items() if name[0] != "_"}
+        own = {name: own[name] for name in own if name not in ("training", "options")}
+        shown = [f"{name}={value!r}" for name, value in {**own, **self.options}.items()]
+        return ", ".join([*ranges_of(self), *shown])
 
     @classmethod
     def from_stats(cls, stats: Stats, **options: Any) -> Self:

@@ -14,8 +14,15 @@ from torch import Tensor
 from balancekit.errors import OptionError
 from balancekit.losses.arguments import check_sigmoid, check_softmax, check_tensor
 from balancekit.losses.kernels.choice import check_classes, way_for
-from balancekit.losses.overlap_options import Absent, Activation, Over, OverlapReduction
+from balancekit.losses.overlap_options import (
+    Absent,
+    Activation,
+    Over,
+    check_choices,
+    check_tversky,
+)
 from balancekit.losses.ranks import Sync, check_sync, n_ranks, sum_over_ranks
+from balancekit.losses.reduction import Normalizer, Reduction, check_reduction, divide
 
 __all__ = [
     "OverlapSums",
@@ -27,6 +34,7 @@ __all__ = [
     "prepared",
     "reduce_ratios",
     "tversky_errors",
+    "volumes",
 ]
 
 
@@ -64,8 +72,9 @@ def prepared(
         valid: bool [N, d1, …] for softmax, [N, L, d1, …] for sigmoid.
 
     Raises:
-        OptionError: shapes or dtypes do not belong together.
+        OptionError: shapes or dtypes do not belong together, or there is no such activation.
     """
+    check_choices(activation=activation)
     if activation == "softmax" and check_softmax(logits, targets):
         valid = torch.ones_like(targets.select(1, 0), dtype=torch.bool)
         logits = _full_precision(logits)
@@ -123,8 +132,10 @@ def add_up(
         sync: processes that share the sums over the batch.
 
     Raises:
-        OptionError: `sample_weight` is not one a sample, or `sync` names no processes.
+        OptionError: `sample_weight` is not one a sample, `sync` names no processes, or `over`
+            nothing to sum over.
     """
+    check_choices(over=over)
     check_sync(sync)
     sums = [part.unsqueeze(2).flatten(2).sum(2) for part in parts]
     total = torch.stack([each.expand_as(sums[0]) for each in sums])  # [K, N, C]
@@ -161,7 +172,11 @@ def tversky_errors(sums: OverlapSums, alpha: float, beta: float, smooth: float) 
 
     Written as errors / (TP + errors + s): the difference would lose the digits of a class
     that is nearly right, and could fall below 0.
+
+    Raises:
+        OptionError: `alpha`, `beta` or `smooth` is below 0, or both weights are 0.
     """
+    check_tversky(alpha, beta, smooth)
     errors = alpha * sums.false_positives + beta * sums.false_negatives
     total = sums.true_positives + errors + smooth
     # Nothing is there and s = 0: 0 / 1, so that loss and gradient are 0 and not NaN.
@@ -184,21 +199,19 @@ def class_shares_of_mean(sums: OverlapSums, class_weights: Tensor | None, absent
     """How much each class counts in the mean: of the shape of the sums, 0 if not at all.
 
     Raises:
-        OptionError: not one weight a class.
+        OptionError: `absent` is another word.
     """
-    there = sums.n_valid
-    if absent == "skip":
-        there = (sums.true_positives + sums.false_negatives).detach()
+    check_choices(absent=absent)
+    there = sums.n_valid if absent == "count" else volumes(sums)
     counts = (there > 0).to(there.dtype)
     if class_weights is None:
         return counts
-    check_tensor("class_weights", class_weights)
-    if class_weights.shape != there.shape[-1:]:
-        raise OptionError(
-            f"class_weights: expected one a class, {list(there.shape[-1:])}, the background "
-            f"too, got {list(class_weights.shape)}"
-        )
     return counts * class_weights.to(there.dtype)
+
+
+def volumes(sums: OverlapSums) -> Tensor:
+    """How much the targets have of each class, in pixels, without gradient."""
+    return (sums.true_positives + sums.false_negatives).detach()
 
 
 def reduce_ratios(
@@ -207,9 +220,11 @@ def reduce_ratios(
     *,
     n_valid: Tensor,
     over: Over,
-    reduction: OverlapReduction,
+    reduction: Reduction,
     sample_weight: Tensor | None,
+    normalizer: Normalizer | Tensor,
     sync: Sync,
+    present: Tensor | None = None,
 ) -> Tensor:
     """The loss of a batch: float [], or of the shape of `losses` without reduction.
 
@@ -220,21 +235,40 @@ def reduce_ratios(
         over: whether samples have losses of their own.
         reduction: what to hand back.
         sample_weight: float [N]; over the batch it is in the losses already.
-        sync: processes whose mean is wanted.
+        normalizer: what "mean" divides by; see `balancekit.losses.overlap`.
+        sync: processes over which to sum what "mean" divides by.
+        present: bool of the shape of `losses`, whether a target has the class of each; None
+            where one ratio is of all classes.
 
     Raises:
-        OptionError: `sample_weight` is not one a sample.
+        OptionError: `sample_weight` is not one a sample, there is no such reduction or
+            normalizer, or no ratio is of one class.
     """
-    scaled = losses * shares
+    check_reduction(reduction, normalizer)
+    weights = shares
     if over == "sample" and sample_weight is not None:
-        scaled = scaled * _weight_column(sample_weight, n_valid)
+        weights = shares * _weight_column(sample_weight, n_valid)
+    weighted = losses * weights
     if reduction == "none":
-        return scaled
+        return weighted
     if reduction == "sum":
-        return scaled.sum()
-    total = sum_over_ranks(shares.sum(), sync) / n_ranks(sync)
-    # Nothing counts: 0 / 1, so that the gradient is 0 and not NaN.
-    return scaled.sum() / total.masked_fill(total == 0, 1.0)
+        return weighted.sum()
+    if isinstance(normalizer, Tensor):
+        amount = normalizer
+    elif normalizer == "positives":
+        amount = (shares * _present(present)).sum()
+    else:
+        amount = (weights if normalizer == "weight" else shares).sum()
+    return divide(weighted.sum(), amount, sync)
+
+
+def _present(present: Tensor | None) -> Tensor:
+    if present is None:
+        raise OptionError(
+            "normalizer: expected 'count', 'weight' or a tensor, got 'positives': one ratio is "
+            "of all classes, present or absent. Give the number as a tensor."
+        )
+    return present
 
 
 def _weight_column(sample_weight: Tensor, n_valid: Tensor) -> Tensor:

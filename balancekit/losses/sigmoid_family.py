@@ -57,14 +57,14 @@ def sigmoid_loss(
     arguments = (logits, targets, ignore_index, modulation, positive_weight, negative_weight)
     by_row = reduction != "none" and sample_weight is None and normalizer != "weight"
     if by_row and logits.ndim > 1:
-        total = sigmoid_row_losses(*arguments).sum()
+        total = sigmoid_row_losses(*arguments, may_be_ignored=may_be_ignored).sum()
         if reduction == "sum":
             return total
         return divide(total, _amount(targets, ignore_index, normalizer, may_be_ignored), sync)
     valid = targets != ignore_index
     shares = torch.where(valid, targets, 0).to(torch.promote_types(logits.dtype, torch.float32))
     return reduce_losses(
-        sigmoid_losses(*arguments),
+        sigmoid_losses(*arguments, may_be_ignored=may_be_ignored),
         valid,
         target_weights=_label_weights(shares, positive_weight, negative_weight),
         sample_weight=sample_weight,

@@ -58,8 +58,6 @@ OF_OVERLAP: dict[str, type[nn.Module]] = {
     "dice": bl.DiceLoss,
     "tversky": bl.TverskyLoss,
     "focal-tversky": bl.FocalTverskyLoss,
-}
-WITHOUT_COUNTS: dict[str, type[nn.Module]] = {
     "generalized-dice": bl.GeneralizedDiceLoss,
     "unified-focal": bl.UnifiedFocalLoss,
 }
@@ -80,16 +78,11 @@ def same(got: object, expected: object) -> None:
 # --- one signature ---------------------------------------------------------------------------
 
 LAST_OF_FUNCTIONS = ["reduction", "ignore_index", "sample_weight", "normalizer", "sync"]
+OF_CASES = [case.function for case in LOSSES.values() if case.function.__module__[:5] != "tests"]
 FUNCTIONS = {
-    case.function.__name__: case.function
-    for case in LOSSES.values()
-    if case.function.__module__[:5] != "tests"
-}
-
-
-FUNCTIONS_OF_OVERLAP = {
     function.__name__: function
     for function in (
+        *OF_CASES,
         bl.dice_loss,
         bl.tversky_loss,
         bl.focal_tversky_loss,
@@ -115,26 +108,13 @@ def test_functions_have_one_signature(function):
     assert names == sorted(names)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS_OF_OVERLAP.values(), ids=FUNCTIONS_OF_OVERLAP)
-def test_functions_of_overlap_have_it_but_for_the_normalizer(function):
-    # A mean of ratios has no count of targets.
-    names = names_of(function)
-    assert names[:2] == ["logits", "targets"]
-    assert names[-4:] == ["reduction", "ignore_index", "sample_weight", "sync"]
-
-
-@pytest.mark.parametrize(
-    "kind", (KINDS | OF_OVERLAP | WITHOUT_COUNTS).values(), ids=KINDS | OF_OVERLAP | WITHOUT_COUNTS
-)
+@pytest.mark.parametrize("kind", (KINDS | OF_OVERLAP).values(), ids=KINDS | OF_OVERLAP)
 def test_modules_have_one_signature(kind):
     called = inspect.signature(kind.forward).parameters
-    by_count = kind in KINDS.values()
-    wanted = ["self", "logits", "targets", "sample_weight"] + ["normalizer"] * by_count
+    wanted = ["self", "logits", "targets", "sample_weight", "normalizer"]
     assert list(called) == wanted
     assert all(called[name].kind is inspect.Parameter.KEYWORD_ONLY for name in wanted[3:])
     assert names_of(kind.__init__)[-1] == "options"
-    if kind in WITHOUT_COUNTS.values():
-        return
     counted = names_of(kind.from_counts)
     assert counted[0] == "class_counts"
     assert counted[-1] == "options"
@@ -246,6 +226,12 @@ def test_stats_of_labels_are_their_counts_and_the_samples(kind):
         (bl.PolyLoss.from_counts(COUNTS), "class_weights", power_weights(COUNTS, 0.5)),
         (bl.GWLoss.from_counts(COUNTS), "class_weights", power_weights(COUNTS, 0.5)),
         (bl.DiceLoss.from_counts(COUNTS), "class_weights", np.ones(4)),
+        (bl.GeneralizedDiceLoss.from_counts(COUNTS), "class_weights", power_weights(COUNTS, 2.0)),
+        (
+            bl.UnifiedFocalLoss.from_counts(COUNTS, exponent=0.5, delta=0.7),
+            "class_weights",
+            power_weights(COUNTS, 0.5),
+        ),
     ],
     ids=[
         "cross-entropy",
@@ -261,6 +247,8 @@ def test_stats_of_labels_are_their_counts_and_the_samples(kind):
         "poly",
         "gw",
         "dice",
+        "generalized-dice",
+        "unified-focal",
     ],
 )
 def test_weights_follow_from_counts(module, name, expected):
@@ -305,7 +293,7 @@ def test_an_empty_class_is_weighted_as_one_sample(kind):
     torch.testing.assert_close(empty[2] / empty[0], single[2] / single[0])
 
 
-@each_kind
+@pytest.mark.parametrize("kind", (KINDS | OF_OVERLAP).values(), ids=KINDS | OF_OVERLAP)
 def test_no_counts_are_refused(kind):
     for counts in ([0, 0], [5, -1], [], [[1, 2]], [1, float("nan")]):
         with pytest.raises(OptionError, match="class_counts: "):
@@ -466,5 +454,5 @@ def test_the_public_names_are_those_that_exist():
         assert getattr(member, "__module__", "typing").startswith(("balancekit.losses.", "typing"))
     public = {name for name in balancekit.losses.__all__ if name.endswith("Loss")}
     regression = set(balancekit.losses.regression.__all__)
-    tested = KINDS | OF_OVERLAP | WITHOUT_COUNTS
+    tested = KINDS | OF_OVERLAP
     assert public - regression <= {kind.__name__ for kind in tested.values()}

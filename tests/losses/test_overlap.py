@@ -131,8 +131,33 @@ def test_generalized_dice_is_the_formula_of_sudre_2017(activation, over):
     close(generalized_dice_loss(logits, targets, **options).item(), expected.mean())
 
 
-def numpy_unified(z, y, onehot, ignored, over, *, symmetric, share, delta, gamma):
+@activations
+@overs
+def test_weights_that_are_given_take_the_place_of_volumes(activation, over):
+    logits, targets, onehot, ignored = numpy_problem(activation, 2)
+    tp, fp, fn = numpy_sums(logits.numpy(), onehot, activation, over, ignored)
+    w = np.array([0.25, 1.0, 0.0, 0.5])
+    expected = 1 - (w * (2 * tp + 0.6)).sum(1) / (w * (2 * tp + fp + fn + 0.6)).sum(1)
+    options = {"activation": activation, "over": over, "ignore_index": 255}
+    # Pixels of the class with the largest weight: Σ w is 1.75 of it.
+    loss = partial(generalized_dice_loss, logits, targets, **options, smooth=0.3 * w.sum())
+    close(loss(torch.tensor(w)).item(), expected.mean())
+    close(loss(torch.tensor(9 * w)).item(), expected.mean())
+    assert loss(torch.zeros(4)) == 0
+
+
+def test_volumes_of_one_picture_are_the_weights_of_it_by_default():
+    logits, targets = logits_of(1, 4, 30), targets_of("softmax", (1, 4, 30))
+    loss = GeneralizedDiceLoss.from_counts(targets.unique(return_counts=True)[1]).double()
+    # The weights are kept in float32.
+    torch.testing.assert_close(
+        loss(logits, targets), generalized_dice_loss(logits, targets), rtol=1e-6, atol=0
+    )
+
+
+def numpy_unified(z, y, onehot, ignored, over, *, symmetric, share, delta, gamma, weights):
     """Yeung et al. 2022: asymmetric as printed (log p_c for their slip log p_r in eq. 20)."""
+    w = np.array(weights)
     tp, fp, fn = numpy_sums(z, onehot, "softmax", over, ignored)
     index = tp / (tp + delta * fn + (1 - delta) * fp)
     region = (1 - index) ** (1 - gamma)
@@ -147,17 +172,19 @@ def numpy_unified(z, y, onehot, ignored, over, *, symmetric, share, delta, gamma
             c = y[(n, *place)]
             pc = p[(n, c, *place)]
             focus = (1 - pc) ** gamma if symmetric or c == 0 else 1.0
-            pixels[n] += [(1 - delta if c == 0 else delta) * focus * -np.log(pc), 1]
+            pixels[n] += [w[c] * (1 - delta if c == 0 else delta) * focus * -np.log(pc), w[c]]
     pixels = pixels.sum(0, keepdims=True) if over == "batch" else pixels
-    return (share * pixels[:, 0] / pixels[:, 1] + (1 - share) * region.mean(1)).mean()
+    region = (w * region).sum(1) / w.sum()
+    return (share * pixels[:, 0] / pixels[:, 1] + (1 - share) * region).mean()
 
 
 @overs
+@pytest.mark.parametrize("weights", [None, [0.5, 1, 4, 0]], ids=["plain", "weighted"])
 @pytest.mark.parametrize("symmetric", [True, False], ids=["symmetric", "asymmetric"])
 @pytest.mark.parametrize(
     ("share", "delta", "gamma"), [(0.5, 0.6, 0.5), (0.2, 0.7, 0.3), (1, 0.5, 0)]
 )
-def test_unified_focal_is_the_formula_of_yeung_2022(over, symmetric, share, delta, gamma):
+def test_unified_focal_is_the_formula_of_yeung_2022(over, symmetric, share, delta, gamma, weights):
     logits, targets, onehot, ignored = numpy_problem("softmax", 2)
     parameters = {"delta": delta, "gamma": gamma}
     expected = numpy_unified(
@@ -168,11 +195,13 @@ def test_unified_focal_is_the_formula_of_yeung_2022(over, symmetric, share, delt
         over,
         symmetric=symmetric,
         share=share,
+        weights=weights or [1, 1, 1, 1],
         **parameters,
     )
     got = unified_focal_loss(
         logits,
         targets,
+        None if weights is None else torch.tensor(weights),
         symmetry="symmetric" if symmetric else "asymmetric",
         cross_entropy_share=share,
         smooth=0.0,
@@ -192,6 +221,18 @@ def test_unified_focal_of_one_sigmoid_is_that_of_a_softmax_over_two(over, symmet
     options = {"symmetry": symmetry, "over": over, "gamma": 0.3}
     one = unified_focal_loss(logits, labels, activation="sigmoid", **options)
     close(one, unified_focal_loss(both, labels.squeeze(1), **options))
+
+
+@overs
+def test_weights_of_unified_focal_are_of_soft_targets_and_labels_too(over):
+    logits, targets = logits_of(3, 4, 6), targets_of("softmax", (3, 4, 6))
+    loss = partial(unified_focal_loss, logits, over=over)
+    weights = torch.tensor([0.5, 1.0, 4.0, 0.0])
+    close(loss(F.one_hot(targets, 4).movedim(-1, 1).double(), weights), loss(targets, weights))
+    close(loss(targets, 3 * weights), loss(targets, weights))
+    labels, options = targets_of("sigmoid", (3, 2, 6)), {"over": over, "activation": "sigmoid"}
+    both = unified_focal_loss(logits[:, :2], labels, torch.tensor([0.0, 3.0]), **options)
+    close(both, unified_focal_loss(logits[:, 1:2], labels[:, 1:], **options))
 
 
 @losses
@@ -594,6 +635,14 @@ MODULES: dict[str, tuple[nn.Module, Loss]] = {
         GeneralizedDiceLoss(reduction="sum"),
         partial(generalized_dice_loss, reduction="sum"),
     ),
+    "generalized-dice-weighted": (
+        GeneralizedDiceLoss([1, 2, 3, 4.0], over="batch"),
+        partial(generalized_dice_loss, class_weights=torch.tensor([1, 2, 3, 4.0]), over="batch"),
+    ),
+    "unified-weighted": (
+        UnifiedFocalLoss([1, 2, 3, 4.0], absent="skip"),
+        partial(unified_focal_loss, class_weights=torch.tensor([1, 2, 3, 4.0]), absent="skip"),
+    ),
     "unified": (
         UnifiedFocalLoss(symmetry="symmetric", cross_entropy_share=0.3, delta=0.7, gamma=0.2),
         partial(
@@ -624,7 +673,7 @@ def test_modules_compile_and_say_what_they_are(module, loss):
         assert f"{name}={value!r}" in repr(module)
 
 
-@pytest.mark.parametrize("kind", [DiceLoss, TverskyLoss, FocalTverskyLoss])
+@pytest.mark.parametrize("kind", [DiceLoss, TverskyLoss, FocalTverskyLoss, UnifiedFocalLoss])
 def test_weights_from_counts_are_none_unless_asked_for(kind):
     logits, targets = logits_of(3, 4, 6), targets_of("softmax", (3, 4, 6))
     counts = [1000, 100, 10, 0]
@@ -638,6 +687,15 @@ def test_weights_from_counts_are_none_unless_asked_for(kind):
     torch.testing.assert_close(from_stats.class_weights, torch.tensor([0.625, 2.5]))
 
 
+def test_generalized_dice_from_counts_has_the_weights_of_all_the_data():
+    loss = GeneralizedDiceLoss.from_counts([1000, 100, 0], over="batch")
+    assert GeneralizedDiceLoss().class_weights is None
+    ratio = loss.class_weights / loss.class_weights[2]
+    torch.testing.assert_close(ratio, torch.tensor([1e-6, 1e-4, 1.0]))
+    gentle = GeneralizedDiceLoss.from_counts([1000, 100], exponent=1.0).class_weights
+    torch.testing.assert_close(gentle[1] / gentle[0], torch.tensor(10.0))
+
+
 LOGITS, CLASSES = torch.zeros(2, 3, 4), torch.zeros(2, 4, dtype=torch.long)
 
 
@@ -647,7 +705,7 @@ LOGITS, CLASSES = torch.zeros(2, 3, 4), torch.zeros(2, 4, dtype=torch.long)
         (lambda: dice_loss(LOGITS, CLASSES, over="pixel"), "over: expected 'sample' or 'batch'"),
         (lambda: DiceLoss(over="pixel"), "over: expected 'sample' or 'batch', got 'pixel'"),
         (lambda: DiceLoss(smoth=1), "options .*activation.*got smoth. Did you mean 'smooth'"),
-        (lambda: DiceLoss(normalizer="count"), "got normalizer"),
+        (lambda: DiceLoss(reduction="avg"), "reduction: expected one of .* got 'avg'"),
         (lambda: GeneralizedDiceLoss(absent="skip"), "got absent"),
         (lambda: DiceLoss(sync="all"), "sync: expected 'none', 'auto' or a process group"),
         (lambda: dice_loss(LOGITS, CLASSES, sync="all"), "sync: expected 'none', 'auto'"),
@@ -658,7 +716,10 @@ LOGITS, CLASSES = torch.zeros(2, 3, 4), torch.zeros(2, 4, dtype=torch.long)
         (lambda: UnifiedFocalLoss(gamma=1), r"gamma: expected a number in \[0, 1\), got 1"),
         (lambda: UnifiedFocalLoss(delta=2), r"delta: expected a number in \[0, 1\], got 2"),
         (lambda: UnifiedFocalLoss(symmetry="both"), "symmetry: expected 'asymmetric' or"),
-        (lambda: dice_loss(LOGITS, CLASSES, torch.ones(2)), r"class_weights: .*\[3\], the back"),
+        (lambda: dice_loss(LOGITS, CLASSES, torch.ones(2)), r"class_weights: .*\[3\] for logits"),
+        (lambda: dice_loss([[1, 2]], CLASSES, torch.ones(2)), "logits: expected a tensor"),
+        (lambda: GeneralizedDiceLoss([1, 1])(LOGITS, CLASSES), r"class_weights: .*, got \[2\]"),
+        (lambda: UnifiedFocalLoss([1, 1])(LOGITS, CLASSES), r"class_weights: .*, got \[2\]"),
         (lambda: DiceLoss([1, -1]), "class_weights: expected a number of at least 0, got -1"),
         (
             lambda: dice_loss(LOGITS, CLASSES, sample_weight=torch.ones(2, 4)),

@@ -188,6 +188,33 @@ def test_inductor_compiles_losses_to_what_they_are():
     torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)  # as above
 
 
+# --- gradients more than once -------------------------------------------------------------------
+
+
+@soft_or_hard
+@each_loss
+def test_a_second_backward_gives_the_same_bits(case, soft):
+    logits, targets = batch(case, soft)
+    logits.requires_grad_()
+    loss = case(logits, targets)
+    first, second = (torch.autograd.grad(loss, logits, retain_graph=True)[0] for _ in range(2))
+    assert first.any()
+    assert torch.equal(first, second)
+
+
+@each(**those(LOSSES, lambda case: not case.knows_batch))
+def test_gradients_of_several_outputs_come_in_one_batch(case):
+    logits, targets = random_logits(5, 4), random_targets(case, 5, 4)
+    logits.requires_grad_()
+    losses = case(logits, targets, reduction="none")
+    wanted = torch.stack([torch.ones_like(losses), torch.rand_like(losses)])
+    together = torch.autograd.grad(
+        losses, logits, wanted, retain_graph=True, is_grads_batched=True
+    )[0]
+    for grad, got in zip(wanted, together, strict=True):
+        close(got, torch.autograd.grad(losses, logits, grad, retain_graph=True)[0])
+
+
 # --- transforms --------------------------------------------------------------------------------
 
 

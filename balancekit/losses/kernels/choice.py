@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -19,6 +20,7 @@ __all__ = [
     "check_labels",
     "check_shares",
     "has_value",
+    "multiplied_out",
     "reference_only",
     "way_for",
 ]
@@ -76,6 +78,21 @@ def has_value(tensor: Tensor, value: int) -> bool:
     return not (low.item() > value or high.item() < value)  # so that NaN counts as may be
 
 
+def multiplied_out(ctx: Any, factors: Tensor) -> Tensor:
+    """The gradient that a node holds up to factors, multiplied out in place, once.
+
+    Args:
+        ctx: of a node that keeps `slopes`, float of the shape of the logits.
+        factors: float of a shape that broadcasts with them.
+    """
+    slopes: Tensor = ctx.slopes
+    is_batched = torch._C._functorch.is_legacy_batchedtensor(factors)  # is_grads_batched=True
+    if is_batched or torch._C._functorch.is_batchedtensor(factors):
+        return slopes * factors
+    ctx.slopes = None
+    return slopes.mul_(factors)
+
+
 def check_labels(targets: Tensor, ignore_index: int) -> bool:
     """Refuse targets on the CPU that are no labels; whether one may have to be ignored.
 
@@ -90,6 +107,8 @@ def check_labels(targets: Tensor, ignore_index: int) -> bool:
         return True
     if targets.dtype == torch.bool:
         return ignore_index in (0, 1)
+    if _are_shares(targets):
+        return 0 <= ignore_index <= 1
     low, high = _range_of(targets)
     may_be_ignored = not (low > ignore_index or high < ignore_index)
     if low == ignore_index < 0:
@@ -151,6 +170,15 @@ def check_classes(index: Tensor, n_classes: int, ignore_index: int) -> None:
             f"targets: expected classes 0 to {n_classes - 1}, or {ignore_index} to be ignored, "
             f"got {low if low < 0 else high}. Check ignore_index and the number of logits."
         )
+
+
+def _are_shares(tensor: Tensor) -> bool:
+    """Whether all numbers are seen, in one look, to lie in [0, 1]; False may mean not seen."""
+    if tensor.dtype != torch.float32:
+        return False
+    # As bits, floats from +0 up to NaN stand in order, and all that are negative above them.
+    bits = tensor.detach().numpy().view(np.uint32)
+    return int(bits.max()) <= int(np.float32(1).view(np.uint32))
 
 
 def _range_of(tensor: Tensor) -> tuple[float, float]:

@@ -30,6 +30,8 @@ def sigmoid_losses(
     modulation: Asymmetric,
     positive_weight: Tensor | None = None,
     negative_weight: Tensor | None = None,
+    *,
+    may_be_ignored: bool = True,
 ) -> Tensor:
     """Losses of the labels, 0 where ignored: float of the shape of `logits`.
 
@@ -40,13 +42,14 @@ def sigmoid_losses(
         modulation: powers of the two labels.
         positive_weight: P, float [] or [L], labels on axis 1.
         negative_weight: N, likewise.
+        may_be_ignored: False where `check_sigmoid` saw that no target is to be ignored.
     """
     arguments = (logits, targets, ignore_index, modulation, positive_weight, negative_weight)
     match way_for(logits, targets, positive_weight, negative_weight):
         case "cpu":
             from balancekit.losses.kernels.sigmoid_cpu import sigmoid_losses_cpu
 
-            return sigmoid_losses_cpu(*arguments)
+            return sigmoid_losses_cpu(*arguments, may_be_ignored=may_be_ignored)
         case "triton":
             from balancekit.losses.kernels.sigmoid_triton import sigmoid_losses_triton
 
@@ -62,6 +65,8 @@ def sigmoid_row_losses(
     modulation: Asymmetric,
     positive_weight: Tensor | None = None,
     negative_weight: Tensor | None = None,
+    *,
+    may_be_ignored: bool = True,
 ) -> Tensor:
     """The losses of `sigmoid_losses` summed over axis 1: float [N, …].
 
@@ -72,7 +77,7 @@ def sigmoid_row_losses(
         case "cpu":
             from balancekit.losses.kernels.sigmoid_cpu import sigmoid_row_losses_cpu
 
-            return sigmoid_row_losses_cpu(*arguments)
+            return sigmoid_row_losses_cpu(*arguments, may_be_ignored=may_be_ignored)
         case "triton":
             from balancekit.losses.kernels.sigmoid_triton import sigmoid_row_losses_triton
 

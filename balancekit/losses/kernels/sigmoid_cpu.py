@@ -1,19 +1,19 @@
 """Losses of sigmoids on the CPU: one autograd node, in pieces that stay in its cache.
 
-The forward writes ∂L/∂z as well; the backward multiplies it out. Two tensors of the size of
-the logits, as F.binary_cross_entropy_with_logits has.
+The forward writes ∂L/∂z as well; the backward multiplies it out in place. One tensor of the
+size of the logits, which becomes their gradient.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import EllipsisType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from balancekit.losses.arguments import along_classes
-from balancekit.losses.kernels.choice import check_classes, has_value
+from balancekit.losses.kernels.choice import check_classes, has_value, multiplied_out
 from balancekit.losses.kernels.modulations import Asymmetric
 from balancekit.losses.kernels.sigmoid import differentiable_gradient
 
@@ -33,10 +33,12 @@ def sigmoid_losses_cpu(
     modulation: Asymmetric,
     positive_weight: Tensor | None = None,
     negative_weight: Tensor | None = None,
+    *,
+    may_be_ignored: bool = True,
 ) -> Tensor:
     """Losses of the shape of `logits`, as `reference_sigmoid_losses` gives them."""
     arguments = (ignore_index, modulation, positive_weight, negative_weight)
-    return _Losses.apply(logits, targets, arguments, False)  # type: ignore[no-any-return, no-untyped-call]
+    return _Losses.apply(logits, targets, arguments, False, may_be_ignored)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def sigmoid_row_losses_cpu(
@@ -46,48 +48,102 @@ def sigmoid_row_losses_cpu(
     modulation: Asymmetric,
     positive_weight: Tensor | None = None,
     negative_weight: Tensor | None = None,
+    *,
+    may_be_ignored: bool = True,
 ) -> Tensor:
     """Losses summed over axis 1, [N, …]."""
     arguments = (ignore_index, modulation, positive_weight, negative_weight)
-    return _Losses.apply(logits, targets, arguments, True)  # type: ignore[no-any-return, no-untyped-call]
+    return _Losses.apply(logits, targets, arguments, True, may_be_ignored)  # type: ignore[no-any-return, no-untyped-call]
 
 
 def one_vs_rest_losses_cpu(
     logits: Tensor, targets: Tensor, ignore_index: int, gamma: float
 ) -> Tensor:
     """Losses of the rows, [N, …], as `reference_one_vs_rest_losses` gives them."""
-    return _Losses.apply(logits, targets, (ignore_index, gamma), True)  # type: ignore[no-any-return, no-untyped-call]
+    return _Losses.apply(logits, targets, (ignore_index, gamma), True, True)  # type: ignore[no-any-return, no-untyped-call]
 
 
 class _Losses(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], by_row: bool
+        ctx: Any,
+        logits: Tensor,
+        targets: Tensor,
+        arguments: tuple[Any, ...],
+        by_row: bool,
+        may_be_ignored: bool,
     ) -> Tensor:
-        ctx.arguments, ctx.by_row = arguments, by_row
-        dtype = torch.promote_types(logits.dtype, torch.float32)
-        shape = (logits.shape[0], *logits.shape[2:]) if by_row else logits.shape
-        losses = logits.new_empty(shape, dtype=dtype)
-        slopes = logits.new_empty(logits.shape, dtype=dtype) if ctx.needs_input_grad[0] else None
-        of_piece = _of_labels if targets.shape == logits.shape else _of_classes
-        for rows in _pieces(logits):
-            z = logits[rows].detach().to(dtype)
-            slope = torch.empty_like(z) if slopes is None else slopes[rows]
-            loss = of_piece(z, targets[rows], slope, arguments)
-            if by_row:
-                torch.sum(loss, 1, out=losses[rows])
-            else:
-                losses[rows] = loss
-        ctx.save_for_backward(logits, targets, slopes)
+        ctx.arguments, ctx.options = arguments, (by_row, may_be_ignored)
+        ctx.save_for_backward(logits, targets)
+        losses, ctx.slopes = _losses_and_slopes(
+            logits, targets, arguments, *ctx.options, keep=ctx.needs_input_grad[0]
+        )
         return losses
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None]:
-        logits, targets, slopes = ctx.saved_tensors
-        grad = grad.unsqueeze(1) if ctx.by_row else grad
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        logits, targets = ctx.saved_tensors
+        by_row, _ = ctx.options
+        grad = grad.unsqueeze(1) if by_row else grad
         if torch.is_grad_enabled():
-            return differentiable_gradient(logits, targets, ctx.arguments, grad), None, None, None
-        return (slopes * grad).to(logits.dtype), None, None, None
+            gradient = differentiable_gradient(logits, targets, ctx.arguments, grad)
+            return gradient, None, None, None, None
+        if ctx.slopes is None:  # for a second time
+            _, ctx.slopes = _losses_and_slopes(
+                logits, targets, ctx.arguments, *ctx.options, keep=True
+            )
+        return multiplied_out(ctx, grad).to(logits.dtype), None, None, None, None
+
+
+class _Care(NamedTuple):
+    """What has to be looked for in a batch."""
+
+    ignored: bool  # targets that do not count
+    high: bool  # logits too high for exp
+
+
+def _losses_and_slopes(
+    logits: Tensor,
+    targets: Tensor,
+    arguments: tuple[Any, ...],
+    by_row: bool,
+    may_be_ignored: bool,
+    *,
+    keep: bool,
+) -> tuple[Tensor, Tensor | None]:
+    """Losses of labels or rows, and their slopes along the logits, the last only to keep."""
+    dtype = torch.promote_types(logits.dtype, torch.float32)
+    shape = (logits.shape[0], *logits.shape[2:]) if by_row else logits.shape
+    losses = logits.new_empty(shape, dtype=dtype)
+    slopes = logits.new_empty(logits.shape, dtype=dtype) if keep else None
+    ignored = may_be_ignored and has_value(targets, arguments[0])
+    batch = (losses, slopes, logits.detach(), targets, arguments)
+    _fill(*batch, _Care(ignored, high=False))
+    if not losses.sum().isfinite():  # seldom: exp overflowed
+        _fill(*batch, _Care(ignored, high=True))
+    return losses, slopes
+
+
+def _fill(
+    losses: Tensor,
+    slopes: Tensor | None,
+    logits: Tensor,
+    targets: Tensor,
+    arguments: tuple[Any, ...],
+    care: _Care,
+) -> None:
+    """Write losses of labels or of rows, and their slopes along the logits."""
+    of_piece = _of_labels if targets.shape == logits.shape else _of_classes
+    for rows in _pieces(logits):
+        z = logits[rows].to(losses.dtype)
+        slope = torch.empty_like(z) if slopes is None else slopes[rows]
+        loss = of_piece(z, targets[rows], slope, arguments, care)
+        if losses.shape == logits.shape:
+            losses[rows] = loss
+        elif loss.ndim == 2:
+            torch.mv(loss, loss.new_ones(loss.shape[1]), out=losses[rows])  # faster than sum
+        else:
+            torch.sum(loss, 1, out=losses[rows])
 
 
 def _pieces(logits: Tensor) -> Iterator[slice | EllipsisType]:
@@ -99,20 +155,22 @@ def _pieces(logits: Tensor) -> Iterator[slice | EllipsisType]:
         yield slice(start, start + n_rows)
 
 
-def _of_labels(z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any, ...]) -> Tensor:
+def _of_labels(
+    z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any, ...], care: _Care
+) -> Tensor:
     """Losses of labels, 0 where ignored; their slopes along z into `slope`."""
     ignore_index, modulation, *weights = arguments
     t = targets.to(z.dtype)
-    ignored = t == ignore_index if has_value(t, ignore_index) else None
+    ignored = t == ignore_index if care.ignored else None
     if ignored is not None:
         t = t.masked_fill(ignored, 0.0)
-    positive, negative = (
+    weights = [
         None if given is None else along_classes(given.detach().to(z.dtype), z) for given in weights
-    )
+    ]
     if modulation.is_symmetric and _are_hard(t):
-        loss = _of_either_label(z, t, slope, modulation.gamma_positive, positive, negative)
+        loss = _of_either_label(z, t, slope, modulation.gamma_positive, weights, care)
     else:
-        loss = _of_both_labels(z, t, slope, modulation, positive, negative)
+        loss = _of_both_labels(z, t, slope, modulation, weights, care)
     if ignored is not None:
         loss.masked_fill_(ignored, 0.0)
         slope.masked_fill_(ignored, 0.0)
@@ -129,17 +187,16 @@ def _of_either_label(
     t: Tensor,
     slope: Tensor,
     gamma: float,
-    positive_weight: Tensor | None,
-    negative_weight: Tensor | None,
+    weights: Sequence[Tensor | None],
+    care: _Care,
 ) -> Tensor:
     # A label 1 is missed by the logit -z, a label 0 by z.
     w = torch.addcmul(z, z, t, value=-2)
-    loss, rise = _focal(w, *_cross_entropy(w), gamma)
-    if positive_weight is None and negative_weight is None:
+    loss, rise = _focal(w, *_cross_entropy(w, care), gamma)
+    if all(weight is None for weight in weights):
         torch.mul(rise, (t * -2).add_(1), out=slope)
         return loss
-    positive = 1.0 if positive_weight is None else positive_weight
-    negative = 1.0 if negative_weight is None else negative_weight
+    positive, negative = (1.0 if weight is None else weight for weight in weights)
     # Products and sums: lerp and addcmul are slow where a tensor is one number.
     loss.mul_((t * (positive - negative)).add_(negative))
     torch.mul(rise, (t * -(positive + negative)).add_(negative), out=slope)
@@ -151,15 +208,16 @@ def _of_both_labels(
     t: Tensor,
     slope: Tensor,
     modulation: Asymmetric,
-    positive_weight: Tensor | None,
-    negative_weight: Tensor | None,
+    weights: Sequence[Tensor | None],
+    care: _Care,
 ) -> Tensor:
+    positive_weight, negative_weight = weights
     w = -z
-    nll, q, p = _cross_entropy(w)
+    nll, q, p = _cross_entropy(w, care)
     if modulation.margin:
         loss_0, slope_0 = _above_margin(p, q, modulation.gamma_negative, modulation.margin)
     else:
-        loss_0, slope_0 = _focal(z, *_cross_entropy(z), modulation.gamma_negative)
+        loss_0, slope_0 = _focal(z, *_cross_entropy(z, care), modulation.gamma_negative)
     loss_1, slope_1 = _focal(w, nll, q, p, modulation.gamma_positive)
     if negative_weight is not None:
         loss_0.mul_(negative_weight)
@@ -171,15 +229,17 @@ def _of_both_labels(
     return loss_0.lerp_(loss_1, t)
 
 
-def _of_classes(z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any, ...]) -> Tensor:
+def _of_classes(
+    z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any, ...], care: _Care
+) -> Tensor:
     """Losses of one-hot rows, 0 where ignored; their slopes along z into `slope`."""
     ignore_index, gamma = arguments
-    ignored = targets == ignore_index if has_value(targets, ignore_index) else None
+    ignored = targets == ignore_index if care.ignored else None
     index = (targets if ignored is None else targets.masked_fill(ignored, 0)).unsqueeze(1)
     check_classes(index, z.shape[1], ignore_index)
     # All are label 0, missed by the logit z, but the row's own class, missed by -z.
     w = z.scatter(1, index, -z.gather(1, index))
-    loss, rise = _focal(w, *_cross_entropy(w), gamma)
+    loss, rise = _focal(w, *_cross_entropy(w, care), gamma)
     slope.copy_(rise).scatter_(1, index, -rise.gather(1, index))
     if ignored is not None:
         loss.masked_fill_(ignored.unsqueeze(1), 0.0)
@@ -187,15 +247,14 @@ def _of_classes(z: Tensor, targets: Tensor, slope: Tensor, arguments: tuple[Any,
     return loss
 
 
-def _cross_entropy(w: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _cross_entropy(w: Tensor, care: _Care) -> tuple[Tensor, Tensor, Tensor]:
     """N = -log(1 - q), q = sigmoid(w) and 1 - q, each with all its digits."""
     # n = log(1 + e^w), which above 80 is w to the last digit of float64.
-    is_high = not bool(w.amax() < 80)  # NaN too
-    odds = w.clamp(max=80.0).exp_() if is_high else w.exp()
+    odds = w.clamp(max=80.0).exp_() if care.high else w.exp()
     p = (1 + odds).reciprocal_()
     q = odds * p
     nll = odds.log1p_()
-    return torch.maximum(nll, w, out=nll) if is_high else nll, q, p
+    return torch.maximum(nll, w, out=nll) if care.high else nll, q, p
 
 
 def _focal(w: Tensor, nll: Tensor, q: Tensor, p: Tensor, gamma: float) -> Pair:

@@ -1,7 +1,7 @@
 """Losses over a softmax on the CPU: one autograd node, in pieces that stay in its cache.
 
 The forward writes ∂L/∂z up to a factor for each target, (p - onehot)·scale; the backward
-multiplies it out. Two tensors of the size of the logits, as F.cross_entropy has.
+multiplies it out in place. One tensor of the size of the logits, which becomes their gradient.
 """
 
 import math
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from balancekit.losses.arguments import along_classes
-from balancekit.losses.kernels.choice import check_classes, has_value
+from balancekit.losses.kernels.choice import check_classes, has_value, multiplied_out
 from balancekit.losses.kernels.modulations import Modulation
 from balancekit.losses.kernels.softmax import SoftmaxShift, differentiable_gradient
 
@@ -40,30 +40,40 @@ class _SoftmaxLosses(torch.autograd.Function):
     def forward(
         ctx: Any, logits: Tensor, targets: Tensor, arguments: tuple[Any, ...]
     ) -> tuple[Tensor, Tensor]:
-        ignore_index, modulation, class_weights, shift = arguments
-        ignored = targets == ignore_index if has_value(targets, ignore_index) else None
-        index = targets if ignored is None else targets.masked_fill(ignored, 0)
-        check_classes(index, logits.shape[1], ignore_index)
-        nll, missed, direction = _directions(
-            logits, index.unsqueeze(1), ignored, shift, keep=ctx.needs_input_grad[0]
-        )
-        losses, slopes = modulation.losses_and_slopes(nll, missed)
-        if class_weights is not None:
-            weights = class_weights.to(losses.dtype)[index]
-            losses, slopes = losses * weights, slopes * weights
-        if ignored is not None:
-            losses, slopes = (part.masked_fill(ignored, 0.0) for part in (losses, slopes))
         ctx.arguments = arguments
-        ctx.save_for_backward(logits, targets, direction, slopes)
+        results, ctx.slopes = _parts(logits, targets, arguments, keep=ctx.needs_input_grad[0])
+        losses, missed, factors = results
+        ctx.save_for_backward(logits, targets, factors)
         ctx.mark_non_differentiable(missed)
         return losses, missed
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _: Tensor) -> tuple[Tensor, None, None]:
-        logits, targets, direction, slopes = ctx.saved_tensors
+        logits, targets, factors = ctx.saved_tensors
         if torch.is_grad_enabled():
             return differentiable_gradient(logits, targets, ctx.arguments, grad), None, None
-        return (direction * (slopes * grad).unsqueeze(1)).to(logits.dtype), None, None
+        if ctx.slopes is None:  # for a second time
+            ctx.slopes = _parts(logits, targets, ctx.arguments, keep=True)[1]
+        gradient = multiplied_out(ctx, (factors * grad).unsqueeze(1))
+        return gradient.to(logits.dtype), None, None
+
+
+def _parts(
+    logits: Tensor, targets: Tensor, arguments: tuple[Any, ...], *, keep: bool
+) -> tuple[tuple[Tensor, Tensor, Tensor], Tensor | None]:
+    """(Losses, 1 - p_y, the factor of each target's slopes), and slopes, the last only to keep."""
+    ignore_index, modulation, class_weights, shift = arguments
+    ignored = targets == ignore_index if has_value(targets, ignore_index) else None
+    index = targets if ignored is None else targets.masked_fill(ignored, 0)
+    check_classes(index, logits.shape[1], ignore_index)
+    nll, missed, slopes = _directions(logits, index.unsqueeze(1), ignored, shift, keep=keep)
+    losses, factors = modulation.losses_and_slopes(nll, missed)
+    if class_weights is not None:
+        weights = class_weights.to(losses.dtype)[index]
+        losses, factors = losses * weights, factors * weights
+    if ignored is not None:
+        losses, factors = (part.masked_fill(ignored, 0.0) for part in (losses, factors))
+    return (losses, missed, factors), slopes
 
 
 def _directions(

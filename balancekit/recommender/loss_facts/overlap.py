@@ -60,11 +60,13 @@ OVERLAP_LOSSES = (
         formula="1 - 2·Σ w·TP/Σ w·(2·TP + FP + FN), w_c = 1/(pixels of c)²",
         when="Many classes of very unequal volume in one picture, as one ratio.",
         when_not="Tiny or absent classes are common: their weight rules the ratio.",
-        needs=(),
+        needs=("class counts",),
+        counts_optional=True,
         prior="not a prior",
         properness="no",
         cost="several passes",
         source="Sudre et al. 2017, arXiv 1707.03237",
+        defaults={"exponent": 2.0},
     ),
     LossFacts(
         loss="UnifiedFocalLoss",
@@ -81,6 +83,7 @@ OVERLAP_LOSSES = (
         cost="several passes",
         source="Yeung et al. 2022, arXiv 2102.04525",
         defaults={
+            "exponent": 0.0,
             "symmetry": "asymmetric",
             "cross_entropy_share": 0.5,
             "delta": 0.6,

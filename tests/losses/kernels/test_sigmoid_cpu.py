@@ -50,3 +50,21 @@ def test_the_cost_of_soft_classes_is_linear_in_their_shares():
     logits, shares = torch.tensor([[1.0, -2.0, 0.5]]), torch.tensor([[0.5, 0.25, 0.25]])
     whole = one_vs_rest_focal_loss(logits, shares)
     torch.testing.assert_close(one_vs_rest_focal_loss(logits, shares / 2), whole / 2)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "none"])
+@pytest.mark.parametrize("high", [90.0, 1e4])
+def test_one_logit_that_exp_cannot_hold_among_many_costs_no_digits(high, reduction):
+    logits, targets = torch.randn(64, 40), (torch.rand(64, 40) < 0.1).float()
+    logits[5, 7], targets[5, 7] = -high, 0.0
+    logits[9, 3], targets[9, 3] = high, 1.0
+    logits.requires_grad_()
+
+    def loss_and_gradient():
+        losses = asymmetric_loss(logits, targets, reduction=reduction)
+        return losses.detach(), torch.autograd.grad(losses.sum(), logits)[0]
+
+    got = loss_and_gradient()
+    with reference_only():
+        expected = loss_and_gradient()
+    torch.testing.assert_close(got, expected, rtol=1e-5, atol=1e-6)
