@@ -18,9 +18,8 @@ from balancekit import losses
 __all__ = ["CASES", "HEADINGS", "SIGMOID", "SOFTMAX", "Batch", "Entry", "Row"]
 
 HEADINGS = ("name", "loss", "time", "ratio", "of CPU time", "floor", "passes", "memory", "verdict")
-MOST_TENSORS, MOST_NUMBERS = 2, 4
-"""What a loss with a floor may hold at once: tensors of the size of the logits, and beside
-them numbers a target, which weigh something where classes are few."""
+MOST_MEMORY = 2.0
+"""What a loss with a floor may hold at once, in tensors of the size of the logits."""
 RUN_S = 0.1
 """Seconds that a run takes at full scale, so that a clock's grain is not in it."""
 
@@ -275,8 +274,7 @@ def compared(
             sides[0],
             passes(step, batch.logits),
             peak(step, batch) / n_bytes(batch.logits),
-            # To two places: the loss itself is no tensor of that size.
-            MOST_TENSORS + MOST_NUMBERS / shape[1] + 0.005,
+            MOST_MEMORY,
         )
     yield from missing
 

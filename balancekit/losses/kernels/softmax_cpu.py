@@ -18,7 +18,10 @@ from balancekit.losses.kernels.softmax import SoftmaxShift, differentiable_gradi
 __all__ = ["softmax_losses_cpu"]
 
 PIECE = 2**18
-"""Logits in a piece: 1 MiB in float32, within the second cache of common processors."""
+"""Most logits in a piece: 1 MiB in float32, within the second cache of common processors.
+
+A batch of less is cut in two, so that what is made for a piece is small beside it.
+"""
 
 
 def softmax_losses_cpu(
@@ -91,7 +94,8 @@ def _directions(
     shape = logits.shape if keep else (0, *logits.shape[1:])
     direction = logits.new_empty(shape, dtype=dtype)
     scale, bias, margin = (_as(values, dtype) for values in shift.constants())
-    n_rows = max(1, PIECE // (logits.numel() // len(logits)))
+    size = min(PIECE, max(PIECE // 16, logits.numel() // 2))
+    n_rows = max(1, size // (logits.numel() // len(logits)))
     for start in range(0, len(logits), n_rows):
         rows = slice(start, start + n_rows)
         z = logits[rows].detach().to(dtype)
