@@ -126,7 +126,7 @@ def compare(
     def run(plan: Plan, seed: int) -> tuple[NDArray[np.int64], float]:
         began = time.perf_counter()
         seeded = msgspec.structs.replace(plan, seed=plan.seed + seed)
-        pipeline = build(seeded, dataset, labels, **options)
+        pipeline = build(seeded, dataset, labels, n_epochs=epochs, **options)
         # The same start for every plan; the caller's global generators stay as they were.
         with torch.random.fork_rng():
             torch.manual_seed(seed)

@@ -7,11 +7,14 @@ from typing import Any, Literal, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from balancekit.augment import AugmentationPolicy
+from balancekit.augment.mixing.mixer import Mixer
+from balancekit.augment.planned import augmentation_of
+from balancekit.augment.repeats import RepeatAware
 from balancekit.errors import OptionError
 from balancekit.labels import Labels, SampleKey, labels_of
 from balancekit.losses import (
@@ -38,6 +41,7 @@ from balancekit.plan import (
     WeightedBce,
     is_steady,
 )
+from balancekit.plan.mixes import mix_name
 from balancekit.samplers import State
 from balancekit.samplers.loader import BalancedBatchSampler, ResumableLoader
 
@@ -54,6 +58,9 @@ class Pipeline:
         sampler: its batch sampler.
         criterion: the loss, on logits [N, n_classes] and targets [N].
         dataset: the data set of the loader, asked by `SampleKey`.
+        batch_mix: mixes the pictures of a batch, on any device, where the plan says so:
+            `inputs, targets = batch_mix(inputs, targets, step=step)`. The criterion takes the
+            mixed targets, float [N, n_classes].
     """
 
     plan: Plan
@@ -61,6 +68,7 @@ class Pipeline:
     sampler: BalancedBatchSampler
     criterion: nn.Module
     dataset: "KeyedDataset"
+    batch_mix: Mixer | None = None
 
     def set_epoch(self, epoch: int, first_batch: int | None = None) -> None:
         """Choose the epoch of the next pass over the loader, and the batch it starts with.
@@ -72,7 +80,7 @@ class Pipeline:
         self.sampler.set_epoch(epoch, first_batch)
         # The loader tells it too, unless a framework has put one of its own in its place, or the
         # criterion is not the one that the pipeline was built with.
-        _tell_epoch(self.criterion, self.plan, epoch)
+        _tell_epoch(self.criterion, self.batch_mix, self.plan, epoch)
 
     def correct(self, logits: Tensor, prior: ArrayLike | None = None) -> Tensor:
         """Logits for the prior that decisions should assume, from those of the model.
@@ -146,6 +154,7 @@ def build(
     rank: int | Literal["auto"] = "auto",
     world_size: int | Literal["auto"] = "auto",
     transform: Callable[[Any], Any] | None = None,
+    n_epochs: int | None = None,
     allow_other_data: bool = False,
     **loader_options: Any,
 ) -> Pipeline:
@@ -162,6 +171,8 @@ def build(
         world_size: processes that train together; "auto" likewise.
         transform: of each input, after augmentation; `picture_to_tensor` for pictures if
             not given.
+        n_epochs: length of the training; needed under a plan that mixes batches, but not in
+            the last epochs.
         allow_other_data: True accepts labels that the plan was not made for.
         **loader_options: for `torch.utils.data.DataLoader`, such as num_workers.
 
@@ -172,26 +183,25 @@ def build(
     """
     known = _checked_labels(plan, dataset, labels, allow_other_data)
     _check_loader_options(loader_options)
-    sampler = BalancedBatchSampler(
-        known,
-        batch_size,
-        seed=plan.seed,
-        targets=plan.sampling,
-        rank=rank,
-        world_size=world_size,
-        yields="keys",
-    )
-    keyed = KeyedDataset(dataset, _policy_of(plan), transform, plan.data.media == "pictures")
-    criterion = criterion_of(plan)
+    sampler = _sampler_of(plan, known, batch_size, rank, world_size)
+    keyed = _keyed(plan, dataset, known, transform)
+    criterion, batch_mix = criterion_of(plan), _mixer_of(plan, n_epochs)
     # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
     loader = TellingLoader(
         keyed,
-        epoch_begins=partial(_tell_epoch, criterion, plan),
+        epoch_begins=partial(_tell_epoch, criterion, batch_mix, plan),
         batch_sampler=sampler,
         generator=torch.Generator().manual_seed(plan.seed),
         **loader_options,
     )
-    return Pipeline(plan=plan, loader=loader, sampler=sampler, criterion=criterion, dataset=keyed)
+    return Pipeline(
+        plan=plan,
+        loader=loader,
+        sampler=sampler,
+        criterion=criterion,
+        dataset=keyed,
+        batch_mix=batch_mix,
+    )
 
 
 def _checked_labels(
@@ -211,10 +221,58 @@ def _checked_labels(
     return known
 
 
-def _policy_of(plan: Plan) -> AugmentationPolicy | None:
-    if isinstance(plan.augmentation, NoAugmentation):
+def _sampler_of(
+    plan: Plan,
+    labels: Labels,
+    batch_size: int,
+    rank: int | Literal["auto"],
+    world_size: int | Literal["auto"],
+) -> BalancedBatchSampler:
+    return BalancedBatchSampler(
+        labels,
+        batch_size,
+        seed=plan.seed,
+        targets=plan.sampling,
+        rank=rank,
+        world_size=world_size,
+        yields="keys",
+    )
+
+
+def _keyed(
+    plan: Plan, dataset: Any, labels: Labels, transform: Callable[[Any], Any] | None
+) -> "KeyedDataset":
+    policy = _policy_of(plan)
+    by_class = isinstance(policy, RepeatAware) and isinstance(policy.strength, tuple)
+    return KeyedDataset(
+        dataset,
+        policy,
+        transform,
+        # What is augmented is a picture, whatever its source is: in testing too.
+        pictures=plan.data.media == "pictures" or policy is not None,
+        classes=SampleClasses(labels.class_ids, labels.offsets) if by_class else None,
+    )
+
+
+def _policy_of(plan: Plan) -> AugmentationPolicy | RepeatAware | None:
+    """What is done to each draw; by strengths of the classes as they were when planned."""
+    data = plan.data
+    return augmentation_of(plan.augmentation, data.class_names, data.class_counts, seed=plan.seed)
+
+
+def _mixer_of(plan: Plan, n_epochs: int | None) -> Mixer | None:
+    choice = plan.augmentation
+    if isinstance(choice, NoAugmentation) or choice.mix is None:
         return None
-    return AugmentationPolicy.from_plan(plan.augmentation, plan.data.class_names, seed=plan.seed)
+    return Mixer(
+        choice.mix,
+        len(plan.data.class_names),
+        task=choice.task,
+        class_counts=plan.data.class_counts,
+        n_epochs=n_epochs,
+        seed=plan.seed,
+        because=choice.because.get(mix_name(choice.mix), ""),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -226,12 +284,14 @@ class KeyedDataset:
         policy: augments the inputs, if there is one.
         transform: of each input, after augmentation.
         pictures: whether integer arrays are pictures, to be made tensors without transform.
+        classes: of the samples, for a policy that asks for them.
     """
 
     dataset: Any
-    policy: AugmentationPolicy | None
+    policy: AugmentationPolicy | RepeatAware | None
     transform: Callable[[Any], Any] | None
     pictures: bool
+    classes: "SampleClasses | None" = None
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -244,13 +304,30 @@ class KeyedDataset:
                 f"{type(sample).__name__}. Wrap the data set in one that gives tuples."
             )
         inputs, *rest = sample
-        if self.policy is not None:
+        if isinstance(self.policy, RepeatAware):
+            class_id = None if self.classes is None else self.classes.of(key.index)
+            inputs = self.policy(inputs, key, class_id)
+        elif self.policy is not None:
             inputs = self.policy(inputs, key)
         if self.transform is not None:
             inputs = self.transform(inputs)
-        elif _is_picture(inputs, self.pictures or self.policy is not None):
+        elif _is_picture(inputs, self.pictures):
             inputs = picture_to_tensor(inputs)
         return (inputs, *rest)
+
+
+@dataclass(frozen=True, eq=False)
+class SampleClasses:
+    """The classes of each sample: what workers need of `Labels`, and no more."""
+
+    class_ids: NDArray[np.int32]
+    offsets: NDArray[np.int64] | None
+
+    def of(self, index: int) -> NDArray[np.int32]:
+        """Ids of the classes of a sample, -1 for a missing one: int32 [] or [n]."""
+        if self.offsets is None:
+            return np.asarray(self.class_ids[index])
+        return self.class_ids[self.offsets[index] : self.offsets[index + 1]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -318,8 +395,13 @@ class TellingLoader(ResumableLoader):
         yield from super().__iter__()
 
 
-def _tell_epoch(criterion: nn.Module, plan: Plan, epoch: int) -> None:
-    """Have a loss follow the epochs: its own, or the draws of a schedule that it adjusts by."""
+def _tell_epoch(criterion: nn.Module, batch_mix: Mixer | None, plan: Plan, epoch: int) -> None:
+    """Have a loss follow the epochs: its own, or the draws of a schedule that it adjusts by.
+
+    And have the mixer follow them.
+    """
+    if batch_mix is not None:
+        batch_mix.set_epoch(epoch)
     if isinstance(criterion, DeferredReweighting):
         criterion.set_epoch(epoch)
     elif isinstance(criterion, LogitAdjustedLoss) and not is_steady(plan.sampling):

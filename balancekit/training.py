@@ -37,7 +37,7 @@ def fit(
     Args:
         model: logits [N, n_classes] from inputs [N, …]; its last linear layer's bias starts
             at the log prior, if the plan says so.
-        pipeline: loader and criterion.
+        pipeline: loader and criterion, and what mixes batches.
         epochs: passes over the loader.
         learning_rate: at its peak.
         weight_decay: of matrices and kernels.
@@ -60,8 +60,11 @@ def fit(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, n_steps)
     for epoch in range(epochs):
         pipeline.set_epoch(epoch)
-        for inputs, targets, *_ in pipeline.loader:
-            loss = criterion(model(inputs.to(device)), targets.to(device))
+        for step, (inputs, targets, *_) in enumerate(pipeline.loader):
+            inputs, targets = inputs.to(device), targets.to(device)
+            if pipeline.batch_mix is not None:
+                inputs, targets = pipeline.batch_mix(inputs, targets, epoch=epoch, step=step)
+            loss = criterion(model(inputs), targets)
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 5.0)

@@ -4,6 +4,7 @@
 - reference/issues.md, from the table of issue kinds
 - reference/gates.md, from the measures that --fail-on knows
 - reference/losses.md, from the table of losses, by losses_page.py
+- reference/augmentation-rules.md, from the task rules, by augmentation_rules_page.py
 - pictures/losses/, from the losses, by loss_pictures.py
 - pictures/analyze.svg, what `balancekit analyze` prints of the digits of `balancekit demo`
 - pictures/one-net-correction.svg, what the example of explanation/one-net-correction.md learns
@@ -125,6 +126,12 @@ def losses_page() -> str:
     return page
 
 
+def augmentation_rules_page() -> str:
+    """The task rules, from their data file."""
+    page: str = _script("augmentation_rules_page")["augmentation_rules_page"]()
+    return page
+
+
 def loss_pictures() -> dict[str, str]:
     """The pictures of the losses, SVG by name."""
     pictures: dict[str, str] = _script("loss_pictures")["loss_pictures"]()
@@ -187,5 +194,7 @@ if __name__ == "__main__":
     (DOCS / "pictures" / "analyze.svg").write_text(analyze_picture())
     (DOCS / "pictures" / "one-net-correction.svg").write_text(one_net_picture())
     (DOCS / "reference" / "losses.md").write_text(losses_page())
+    rules_page = DOCS / "reference" / "augmentation-rules.md"
+    rules_page.write_text(augmentation_rules_page())
     for name, picture in loss_pictures().items():
         (DOCS / "pictures" / "losses" / f"{name}.svg").write_text(picture)

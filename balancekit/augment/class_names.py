@@ -1,4 +1,4 @@
-"""What class names tell about flips and turns: left and right, 6 and 9."""
+"""What class names tell about flips and turns: left and right, 6 and 9, arrows."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,9 +9,15 @@ __all__ = ["class_name_findings"]
 
 FLIPS_AND_TURNS = ("horizontal-flip", "vertical-flip", "both-flips", "quarter-turn")
 
-NUMBER_WORDS = frozenset(
-    ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
-)
+NUMBER_WORDS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+CHARACTER_WORDS = frozenset(["digit", "number", "letter", "character", "char", "glyph", "numeral"])
+
+TWINS = ("69", "bd", "pq", "nu", "mw", "dp", "bq")
+"""Characters that a flip or half a turn makes of each other."""
+
+POINTERS = frozenset("←→↑↓↔↕↖↗↘↙⇐⇒⇑⇓⟵⟶↩↪↰↱↶↷↺↻⟲⟳➔➜➡⬅⬆⬇")
+"""Signs that point somewhere or turn some way."""
 
 
 def class_name_findings(class_names: Sequence[str]) -> Mapping[str, str]:
@@ -19,7 +25,9 @@ def class_name_findings(class_names: Sequence[str]) -> Mapping[str, str]:
 
     Words count as whole words, in any case, in `snake_case`, `camelCase` or apart. Names
     of a single character are taken for digits or letters where they are half of the names
-    or more: for fewer, numbers are more likely ids.
+    or more, and those called so ("digit 6", "letter b") always: otherwise numbers are more
+    likely ids. Characters that are twins in the mirror or upside down, such as 6 and 9 or b
+    and d, are named first.
 
     >>> class_name_findings(["clockwise", "straight"])["horizontal-flip"]
     "classes such as 'clockwise': a mirror image turns the other way round"
@@ -38,8 +46,13 @@ def class_name_findings(class_names: Sequence[str]) -> Mapping[str, str]:
         reason = "they look like left and right, which a mirror image exchanges"
         for operation in FLIPS_AND_TURNS:
             findings.setdefault(operation, f"{_such_as(pairs)}: {reason}")
-    characters = [name for name, words in words_of.items() if _is_character(words)]
-    if characters and 2 * len(characters) >= len(class_names):
+    pointers = [name for name in class_names if POINTERS & set(name) or name.strip() in ("<", ">")]
+    if pointers:
+        for operation in FLIPS_AND_TURNS:
+            reason = "flipped or turned the sign points elsewhere"
+            findings.setdefault(operation, f"{_such_as(pointers)}: {reason}")
+    characters = _characters(words_of)
+    if characters:
         reason = (
             "digits and letters become others, or none, when flipped or turned "
             "(where they are only ids of classes, allow what fits)"
@@ -59,13 +72,27 @@ def words_in(class_name: str) -> set[str]:
     return set(re.findall(r"\d+|[^\W\d_]+", apart.lower()))
 
 
-def _is_character(words: set[str]) -> bool:
-    """Whether the name is one character, alone or named as one: "6", "b", "digit 6", "six"."""
-    rest = words - {"digit", "number", "letter", "character", "char"}
+def _characters(words_of: Mapping[str, set[str]]) -> list[str]:
+    """Names that stand for digits and letters, twins first; none where they look like ids."""
+    character_of = {name: _character(words) for name, words in words_of.items()}
+    known = {name: character for name, character in character_of.items() if character}
+    called_so = [name for name in known if words_of[name] & CHARACTER_WORDS]
+    if 2 * len(known) < len(words_of):
+        known = {name: known[name] for name in called_so}
+    present = set(known.values())
+    twins = {c for pair in TWINS if set(pair) <= present for c in pair}
+    return sorted(known, key=lambda name: known[name] not in twins)
+
+
+def _character(words: set[str]) -> str:
+    """The character that a name is, alone or called so ("6", "b", "digit 6", "six"), or ""."""
+    rest = words - CHARACTER_WORDS
     if len(rest) != 1:
-        return False
-    word = next(iter(rest))
-    return len(word) == 1 or word in NUMBER_WORDS
+        return ""
+    (word,) = rest
+    if word in NUMBER_WORDS:
+        return str(NUMBER_WORDS.index(word))
+    return word if len(word) == 1 else ""
 
 
 def _left_right_letters(class_names: Sequence[str]) -> list[str]:

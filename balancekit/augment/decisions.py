@@ -5,18 +5,24 @@ from typing import Literal, get_args
 
 import msgspec
 
+from balancekit.augment.backends import missing_library
 from balancekit.augment.class_names import class_name_findings
-from balancekit.augment.operations import Operation, name_of
-from balancekit.augment.rules import Cell, Confidence, Verdict, load_rules
+from balancekit.augment.moving import NO_PAIRS, Pairs
+from balancekit.augment.rules import Cell, Confidence, TaskRules, Verdict, load_rules
 from balancekit.errors import OptionError
+from balancekit.plan.choices import Backend, Finding
+from balancekit.plan.operations import HorizontalFlip, Operation, VerticalFlip, name_of
 from balancekit.stats import Stats
 
-__all__ = ["ClassNames", "DecidedBy", "Decision", "decide"]
+__all__ = ["ClassNames", "DecidedBy", "Decision", "class_names_of", "decide", "severity"]
 
 ClassNames = Stats | Sequence[str] | None
 """Where class names come from: an analysis, the names themselves, or nowhere."""
 
-DecidedBy = Literal["rules", "class-names", "user"]
+DecidedBy = Literal["rules", "class-names", "data", "backend", "user"]
+
+MIRRORS: tuple[type[Operation], ...] = (HorizontalFlip, VerticalFlip)
+"""Operations that make a right hand of a left one."""
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,45 +49,48 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     because: str = ""
 
 
-def decide(task: str, stats: ClassNames = None) -> tuple[Decision, ...]:
+def decide(
+    task: str,
+    stats: ClassNames = None,
+    *,
+    backend: Backend = "auto",
+    pairs: Pairs = NO_PAIRS,
+    findings: Sequence[Finding] = (),
+) -> tuple[Decision, ...]:
     """A decision for every operation, in the order in which they are carried out.
 
     Args:
         task: a task of the rules.
         stats: an analysis of the data, or only the names of the classes.
+        backend: what is to carry the operations out.
+        pairs: what changes places in mirror images.
+        findings: what the data say; they make verdicts stricter, never milder.
 
     Raises:
         OptionError: no task has this name, or the data are no pictures.
 
-    >>> [decision.operation for decision in decide("unknown") if decision.used]
+    >>> [decision.operation for decision in decide("unknown", backend="native") if decision.used]
     ['brightness', 'contrast']
     """
-    findings = class_name_findings(_class_names(stats))
-    return tuple(_decision(task, kind, findings) for kind in get_args(Operation))
+    rules, names = load_rules().task(task), class_names_of(stats)
+    by_names = _by_class_names(names, rules, pairs)
+    decisions = []
+    for kind in get_args(Operation):
+        decision = _by_rules(rules, kind)
+        decision = _by_data(decision, by_names, findings)
+        if decision.used:
+            decision = _by_means(decision, rules, kind, backend, pairs)
+        decisions.append(decision)
+    return tuple(decisions)
 
 
-def _decision(task: str, kind: type[Operation], findings: Mapping[str, str]) -> Decision:
-    rules = load_rules().task(task)
-    name = name_of(kind)
-    cell = max((rules.cells[column] for column in kind.transforms), key=_severity)
-    if name in findings and cell.verdict != "forbidden":
-        return Decision(
-            operation=name,
-            verdict="forbidden",
-            reason=findings[name],
-            source="class names",
-            confidence="medium",
-            used=False,
-            decided_by="class-names",
-        )
+def _by_rules(rules: TaskRules, kind: type[Operation]) -> Decision:
+    cell = max((rules.cells[column] for column in kind.transforms), key=severity)
     reason, used = cell.reason, cell.verdict != "forbidden"
     if used and cell.forbidden_if:
         reason, used = f"{reason} Left out until allowed: wrong if {cell.forbidden_if}.", False
-    elif used and rules.targets and kind.moves_pixels:
-        reason = f"{reason} Left out until allowed: the {rules.targets} would not move with it."
-        used = False
     return Decision(
-        operation=name,
+        operation=name_of(kind),
         verdict=cell.verdict,
         reason=reason,
         source=cell.source,
@@ -90,11 +99,81 @@ def _decision(task: str, kind: type[Operation], findings: Mapping[str, str]) -> 
     )
 
 
-def _severity(cell: Cell) -> tuple[int, bool]:
+def _by_data(
+    decision: Decision, by_names: Mapping[str, str], findings: Sequence[Finding]
+) -> Decision:
+    """A stricter decision, where names or pictures ask for one."""
+    name = decision.operation
+    if decision.verdict == "forbidden":
+        return decision
+    if name in by_names:
+        return msgspec.structs.replace(
+            decision,
+            verdict="forbidden",
+            reason=by_names[name],
+            source="class names",
+            confidence="medium",
+            used=False,
+            decided_by="class-names",
+        )
+    found = [finding for finding in findings if finding.operation == name]
+    strictest = min(found, key=lambda finding: finding.verdict != "forbidden", default=None)
+    if strictest is None or (strictest.verdict, decision.verdict) == ("cautious", "cautious"):
+        return decision
+    return msgspec.structs.replace(
+        decision,
+        verdict=strictest.verdict,
+        reason=strictest.reason,
+        source=strictest.source,
+        confidence=strictest.confidence,
+        used=decision.used and strictest.verdict != "forbidden",
+        decided_by="data",
+    )
+
+
+def _by_means(
+    decision: Decision, rules: TaskRules, kind: type[Operation], backend: Backend, pairs: Pairs
+) -> Decision:
+    """The operation left out, where what it needs is not there."""
+    missing = missing_library(kind, backend)
+    if missing:
+        reason = f"{decision.reason} Left out: {missing}."
+        return msgspec.structs.replace(decision, reason=reason, used=False, decided_by="backend")
+    if kind in MIRRORS and rules.targets == "keypoints" and not pairs.keypoints:
+        reason = (
+            f"{decision.reason} Left out until keypoint_pairs tell which keypoints, such as "
+            "left and right hand, change places; allow it if none do."
+        )
+        return msgspec.structs.replace(decision, reason=reason, used=False)
+    return decision
+
+
+def _by_class_names(names: Sequence[str], rules: TaskRules, pairs: Pairs) -> Mapping[str, str]:
+    """What class names speak against; a mirror image may exchange the paired ones of masks."""
+    found = dict(class_name_findings(names))
+    if rules.targets != "masks":
+        return found
+    paired = {number for pair in pairs.classes for number in pair}
+    unpaired = class_name_findings([name for i, name in enumerate(names) if i not in paired])
+    for mirror in map(name_of, MIRRORS):
+        if mirror in unpaired:
+            found[mirror] = f"{unpaired[mirror]} (give class_pairs for those that change places)"
+        else:
+            found.pop(mirror, None)
+    return found
+
+
+def severity(cell: Cell) -> tuple[int, bool]:
+    """How much a cell asks for: the larger, the stricter."""
     return ("safe", "cautious", "forbidden").index(cell.verdict), bool(cell.forbidden_if)
 
 
-def _class_names(stats: ClassNames) -> tuple[str, ...]:
+def class_names_of(stats: ClassNames) -> tuple[str, ...]:
+    """The names of the classes, in the order of their ids; none where none are known.
+
+    Raises:
+        OptionError: the data are no pictures, or the names come in one text.
+    """
     if stats is None:
         return ()
     if isinstance(stats, Stats):

@@ -47,6 +47,7 @@ def load_imgaug() -> ModuleType:
         imgaug = _import_imgaug()
         if not isinstance(imgaug.np, _StandIn):
             _give_stand_ins(cv2)
+            _make_random_state(imgaug)
     return imgaug
 
 
@@ -74,6 +75,16 @@ class _StandIn(ModuleType):
     def __init__(self, original: ModuleType, own: dict[str, Any]) -> None:
         super().__init__(original.__name__, original.__doc__)
         self.__dict__.update(own, __getattr__=lambda name: getattr(original, name))
+
+
+def _make_random_state(imgaug: ModuleType) -> None:
+    """Have imgaug make its global random state, which it would at some call, now.
+
+    It seeds it by a number drawn from numpy's global state, which is put back.
+    """
+    state = np.random.get_state()  # noqa: NPY002  # the one that imgaug draws from
+    imgaug.random.get_global_rng()
+    np.random.set_state(state)  # noqa: NPY002
 
 
 def _give_stand_ins(cv2: ModuleType) -> None:

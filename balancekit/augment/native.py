@@ -5,6 +5,9 @@ Pictures are [H, W] or [H, W, C], C-contiguous, uint8, uint16, or float32 or flo
 it is.
 """
 
+import functools
+import math
+import statistics
 from collections.abc import Callable
 from typing import Any
 
@@ -12,24 +15,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.augment.opencv import load_cv2
+from balancekit.augment.tables import table_lookup
 
 __all__ = [
     "Picture",
     "add_noise",
+    "as_dtype",
+    "as_float",
     "blur",
     "change_brightness",
     "change_contrast",
     "change_saturation",
     "crop_and_enlarge",
+    "edge_colour",
     "flip",
+    "four_channels_at_a_time",
+    "full_range",
+    "gaussian_kernel",
+    "in_fours",
+    "remap",
     "shrink_and_fill",
     "turn",
+    "warp",
 ]
 
 Picture = NDArray[Any]
 
 # ITU-R BT.601, the weights that OpenCV, Pillow and torchvision give to red, green and blue.
 LUMA = np.array([0.299, 0.587, 0.114])
+
+
+_OPENCV_TYPES = frozenset(map(np.dtype, ("uint8", "uint16", "float32", "float64")))
 
 
 # --- places -----------------------------------------------------------------------------------
@@ -41,10 +57,13 @@ def flip(image: Picture, *, horizontally: bool = False, vertically: bool = False
     >>> flip(np.array([[1, 2], [3, 4]], np.uint8), horizontally=True, vertically=True).tolist()
     [[4, 3], [2, 1]]
     """
-    if horizontally and image.ndim == 3 and 1 < image.shape[2] <= 4:
+    if not (horizontally or vertically):
+        return image.copy()
+    if image.dtype in _OPENCV_TYPES and image[0, 0].size <= 4:
         # OpenCV, because NumPy takes 30 times as long to exchange pixels of a few bytes.
-        flipped: Picture = load_cv2().flip(image, -1 if vertically else 1)
-        return flipped
+        code = -1 if horizontally and vertically else int(horizontally)
+        flipped: Picture = load_cv2().flip(image, code)
+        return flipped.reshape(image.shape)
     rows = slice(None, None, -1 if vertically else 1)
     columns = slice(None, None, -1 if horizontally else 1)
     return np.array(image[rows, columns], order="C")
@@ -58,6 +77,12 @@ def turn(image: Picture, n_quarters: int) -> Picture:
     """
     if n_quarters % 4 == 2:
         return flip(image, horizontally=True, vertically=True)
+    if n_quarters % 2 and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3:
+        cv2 = load_cv2()  # for the reason above
+        clockwise = n_quarters % 4 == 3
+        code = cv2.ROTATE_90_CLOCKWISE if clockwise else cv2.ROTATE_90_COUNTERCLOCKWISE
+        turned: Picture = cv2.rotate(image, code)
+        return turned
     return np.array(np.rot90(image, n_quarters), order="C")
 
 
@@ -71,32 +96,102 @@ def crop_and_enlarge(image: Picture, *, top: int, left: int, height: int, width:
 def shrink_and_fill(image: Picture, *, top: int, left: int, height: int, width: int) -> Picture:
     """The whole picture made to fit a part of it, in pixels, on the colour of its edge."""
     cv2 = load_cv2()
-    edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
-    colour = _as_dtype(np.median(edge, axis=0), image.dtype)
-    row = np.tile(colour, image.shape[1])  # row by row: NumPy is slow over short last axes
+    row = np.tile(
+        edge_colour(image), image.shape[1]
+    )  # row by row: NumPy is slow over short last axes
     result = np.tile(row, (image.shape[0], 1)).reshape(image.shape)
     small = _resize(image, height, width, cv2.INTER_AREA)
     result[top : top + height, left : left + width] = small
     return result
 
 
+def edge_colour(image: Picture) -> Picture:
+    """The median colour of the edge, [C] or a single value, of the dtype of the picture."""
+    edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    # np.median takes three times as long; the number of values is even, two for each side.
+    half = len(edge) // 2
+    middle = np.partition(edge, (half - 1, half), axis=0)[half - 1 : half + 1]
+    return as_dtype(middle.mean(axis=0), image.dtype)
+
+
+def warp(
+    image: Picture, matrix: NDArray[np.float64], fill: Picture, *, nearest: bool = False
+) -> Picture:
+    """The picture moved by an affine matrix, its corners filled.
+
+    Args:
+        image: the picture.
+        matrix: [2, 3]: places of the old picture to those of the new one, where the centre of
+            the first pixel is (0.5, 0.5).
+        fill: the colour of what comes from outside, [C] or a single value.
+        nearest: take the nearest pixel, instead of mixing four.
+    """
+    cv2 = load_cv2()
+    # OpenCV has the centre of the first pixel at (0, 0).
+    shifted = np.array(matrix)
+    shifted[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    size = image.shape[1], image.shape[0]
+    flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    colours = iter(np.atleast_1d(fill).reshape(-1, 1) if image.ndim == 2 else _in_fours(fill))
+    return in_fours(
+        image,
+        lambda part: cv2.warpAffine(
+            part, shifted, size, flags=flags, borderValue=tuple(map(float, next(colours)))
+        ),
+    )
+
+
+def remap(image: Picture, maps: tuple[Picture, Picture], *, nearest: bool = False) -> Picture:
+    """The picture whose pixels come from other places of it; beyond the edge it is mirrored.
+
+    Args:
+        image: the picture.
+        maps: x and y, float32 [H, W] each, where the centre of the first pixel is (0, 0).
+        nearest: take the nearest pixel, instead of mixing four.
+    """
+    cv2 = load_cv2()
+    flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    return in_fours(
+        image, lambda part: cv2.remap(part, *maps, flags, borderMode=cv2.BORDER_REFLECT_101)
+    )
+
+
+def _in_fours(values: Picture) -> list[Picture]:
+    return [values[start : start + 4] for start in range(0, len(values), 4)]
+
+
 def _resize(image: Picture, height: int, width: int, interpolation: int) -> Picture:
     cv2 = load_cv2()
-    return _four_channels_at_a_time(
+    return four_channels_at_a_time(
         image, lambda part: cv2.resize(part, (width, height), interpolation=interpolation)
     )
 
 
-def _four_channels_at_a_time(image: Picture, change: Callable[[Picture], Picture]) -> Picture:
+def four_channels_at_a_time(image: Picture, change: Callable[[Picture], Picture]) -> Picture:
     """`change` of the picture, for functions of OpenCV that take no more channels."""
     if image.ndim == 2 or image.shape[2] <= 4:
-        result = change(np.ascontiguousarray(image))
+        result = change(image)
         # OpenCV drops a channel axis of length 1.
         return result.reshape(*result.shape[:2], *image.shape[2:])
     starts = range(0, image.shape[2], 4)
     parts = [np.ascontiguousarray(image[:, :, start : start + 4]) for start in starts]
     changed = [change(part) for part in parts]
     return np.concatenate([part.reshape(*part.shape[:2], -1) for part in changed], axis=2)
+
+
+def in_fours(image: Picture, change: Callable[[Picture], Picture]) -> Picture:
+    """`four_channels_at_a_time` for what takes pixels from other places, each channel alike.
+
+    RGB of 8 bits is given a fourth channel for it: OpenCV takes half the time to move pixels
+    of four bytes, and gives them the same values.
+    """
+    if image.dtype != np.uint8 or image.shape[2:] != (3,):
+        return four_channels_at_a_time(image, change)
+    cv2 = load_cv2()
+    moved: Picture = cv2.cvtColor(
+        change(cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)), cv2.COLOR_RGBA2RGB
+    )
+    return moved
 
 
 # --- colours ------------------------------------------------------------------------------------
@@ -117,7 +212,7 @@ def change_contrast(image: Picture, factor: float) -> Picture:
     >>> change_contrast(np.array([[100, 200]], np.uint8), 0.5).tolist()
     [[125, 175]]
     """
-    mean = float(image.mean())
+    mean = load_cv2().sumElems(_as_rows(image))[0] / image.size
     return _linear(image, factor, mean * (1 - factor))
 
 
@@ -130,56 +225,102 @@ def change_saturation(image: Picture, factor: float) -> Picture:
     """
     if image.ndim == 2 or image.shape[2] != 3:
         return image.copy()
-    if image.dtype == np.float64:  # OpenCV converts no colours of this type
-        grey = (image @ LUMA)[:, :, None]
-        return _as_dtype(grey + (image - grey) * factor, image.dtype)
-    cv2 = load_cv2()
-    grey = cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB)
-    mixed: Picture = cv2.addWeighted(image, factor, grey, 1 - factor, 0)
-    return np.clip(mixed, 0, 1) if image.dtype.kind == "f" else mixed
+    mixture = factor * np.eye(3) + (1 - factor) * LUMA
+    return _in_range(load_cv2().transform(image, mixture))
 
 
 def _linear(image: Picture, factor: float, offset: float) -> Picture:
     """Values factor · image + offset, kept within the range of the dtype."""
     if image.dtype == np.uint8:
-        table = _as_dtype(np.arange(256) * factor + offset, image.dtype)
-        rows = image.reshape(image.shape[0], -1)
-        looked_up: Picture = load_cv2().LUT(rows, table)
-        return looked_up.reshape(image.shape)
-    return _as_dtype(_as_float(image) * factor + offset, image.dtype)
+        values = _EIGHT_BITS * factor
+        values += offset
+        np.rint(values, out=values)
+        np.maximum(values, 0, out=values)
+        np.minimum(values, 255, out=values)
+        return table_lookup()(image, values.astype(np.uint8))
+    changed = load_cv2().transform(_as_rows(image), np.array([[factor, offset]]))
+    return _in_range(changed.reshape(image.shape))
+
+
+_EIGHT_BITS = np.arange(256, dtype=np.float64)
+
+
+def _as_rows(image: Picture) -> Picture:
+    return image.reshape(image.shape[0], -1)
+
+
+def _in_range(image: Picture) -> Picture:
+    """Floats clipped to [0, 1]; of integers OpenCV has taken care."""
+    return np.clip(image, 0, 1, out=image) if image.dtype.kind == "f" else image
 
 
 # --- sharpness and noise -------------------------------------------------------------------------
 
 
 def blur(image: Picture, sigma_px: float) -> Picture:
-    """The picture after a Gaussian blur; borders are mirrored."""
-    if sigma_px <= 0:
+    """The picture after a Gaussian blur; borders are mirrored.
+
+    The kernel reaches 3.5 standard deviations, so that below 2/7 of a pixel nothing changes.
+    """
+    reach_px = int(3.5 * sigma_px)
+    if reach_px == 0:
         return image.copy()
     cv2 = load_cv2()
-    return _four_channels_at_a_time(image, lambda part: cv2.GaussianBlur(part, (0, 0), sigma_px))
+    kernel = gaussian_kernel(sigma_px, reach_px)
+    return four_channels_at_a_time(image, lambda part: cv2.sepFilter2D(part, -1, kernel, kernel))
+
+
+def gaussian_kernel(sigma_px: float, reach_px: int) -> NDArray[np.float64]:
+    """Weights of a Gaussian blur along one axis, [2 · reach_px + 1], whose sum is 1."""
+    weights = [math.exp(-0.5 * (x / sigma_px) ** 2) for x in range(-reach_px, reach_px + 1)]
+    return np.array(weights) / sum(weights)
 
 
 def add_noise(image: Picture, std_share: float, rng: np.random.Generator) -> Picture:
-    """The picture with normal noise of standard deviation std_share · full range added."""
+    """The picture with normal noise of standard deviation std_share · full range added.
+
+    In 8 bits each value of the noise is one of 65536 equally likely ones, none further than
+    4.3 standard deviations from 0, which takes a quarter of the time.
+    """
+    std = std_share * full_range(image.dtype)
+    if image.dtype == np.uint8:
+        steps = np.rint(_normal_quantiles() * np.float32(std)).astype(np.int16)
+        # "<u2" of "<u8": the same numbers on every machine.
+        drawn = rng.bit_generator.random_raw(-(-image.size // 4)).astype("<u8", copy=False)
+        drawn = drawn.view("<u2")[: image.size]
+        # "wrap" skips a check of the bounds, which no 16 bits can leave.
+        added = steps.take(drawn, mode="wrap").reshape(_as_rows(image).shape)
+        cv2 = load_cv2()
+        noisy: Picture = cv2.add(_as_rows(image), added, dtype=cv2.CV_8U)
+        return noisy.reshape(image.shape)
     noise = rng.standard_normal(image.shape, dtype=np.float32)
-    noise *= std_share * _full_range(image.dtype)
-    return _as_dtype(_as_float(image) + noise, image.dtype)
+    noise *= std
+    return as_dtype(as_float(image) + noise, image.dtype)
+
+
+@functools.cache
+def _normal_quantiles() -> NDArray[np.float32]:
+    """65536 quantiles of the normal distribution, in order, symmetric about 0."""
+    inverse = statistics.NormalDist().inv_cdf
+    upper = [inverse((i + 0.5) / 2**16) for i in range(2**15, 2**16)]
+    return np.array([-value for value in reversed(upper)] + upper, np.float32)
 
 
 # --- types ---------------------------------------------------------------------------------------
 
 
-def _full_range(dtype: np.dtype[Any]) -> float:
+def full_range(dtype: np.dtype[Any]) -> float:
+    """The largest value of a picture of this type; the least is 0."""
     return 1.0 if dtype.kind == "f" else float(np.iinfo(dtype).max)
 
 
-def _as_float(image: Picture) -> Picture:
+def as_float(image: Picture) -> Picture:
+    """The picture as floats, of the same values."""
     # float32 holds every uint16 exactly.
     return image if image.dtype.kind == "f" else image.astype(np.float32)
 
 
-def _as_dtype(values: Picture, dtype: np.dtype[Any]) -> Picture:
+def as_dtype(values: Picture, dtype: np.dtype[Any]) -> Picture:
     """Values clipped to the range of `dtype`, and rounded where it is an integer."""
-    clipped = np.clip(values, 0, _full_range(dtype))
+    clipped = np.clip(values, 0, full_range(dtype))
     return np.rint(clipped).astype(dtype) if dtype.kind == "u" else clipped.astype(dtype)

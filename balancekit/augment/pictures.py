@@ -11,6 +11,8 @@ __all__ = ["as_picture"]
 
 DTYPES = ("uint8", "uint16", "float32", "float64")
 
+_KNOWN = frozenset(map(np.dtype, DTYPES))
+
 
 def as_picture(image: object) -> Picture:
     """A picture as a C-contiguous array [H, W] or [H, W, C]; arrays are not copied if they fit.
@@ -42,7 +44,7 @@ def _problem(image: Picture) -> str:
             f"the channels last, [H, W, C], got shape {image.shape}, which looks like "
             "[C, H, W]. Use image.transpose(1, 2, 0)."
         )
-    if image.dtype.name not in DTYPES or not image.dtype.isnative:
+    if image.dtype not in _KNOWN:  # nor is one of another byte order
         return f"one of the dtypes {', '.join(DTYPES)}, got {image.dtype}."
     if image.dtype.kind == "f" and not (image.min() >= 0 and image.max() <= 1):
         return (

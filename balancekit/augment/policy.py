@@ -1,22 +1,30 @@
 """AugmentationPolicy: which operations change the pictures of a task, and how strongly."""
 
+import functools
+import math
+import operator
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import msgspec
 import numpy as np
 
-from balancekit.augment.adapters import Augmenter, adapt
-from balancekit.augment.apply import apply_operation
+from balancekit.augment.adapters import Augmenter, adapt, refuse_or_warn, step_decisions
+from balancekit.augment.backends import Step, check_backend, compile_operations
 from balancekit.augment.decisions import ClassNames, Decision, decide
+from balancekit.augment.moving import Pairs, within_picture
 from balancekit.augment.native import Picture
-from balancekit.augment.operations import Operation, checked_name, name_of
 from balancekit.augment.pictures import as_picture
 from balancekit.augment.randomness import check_seed, generator_of
-from balancekit.augment.strengths import in_order, operation_for
+from balancekit.augment.rules import load_rules
+from balancekit.augment.scene import Scene
+from balancekit.augment.strengths import in_order, operation_for, scaled_operation
 from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
 from balancekit.plan import Augmentation, NoAugmentation
+from balancekit.plan.choices import Backend, Finding
+from balancekit.plan.operations import Operation, checked_name, name_of
 
 __all__ = ["AugmentationPolicy"]
 
@@ -33,11 +41,16 @@ class AugmentationPolicy:
         operations: what is done, each by its own coin, in this order.
         augmenter: an adapted augmenter of another library, called after the operations.
         decisions: one an operation; None takes them from the rules of the task.
+        steps: one a step of the augmenter; None takes them from the rules of the task.
         seed: in [0, 2**63).
+        backend: what carries the operations out.
+        keypoint_pairs: columns of keypoints that change places in a mirror image.
+        class_pairs: values of masks that change places in a mirror image.
 
     Raises:
         OptionError: the task is unknown, or the rules forbid an operation that no decision
             of the user allows.
+        MissingLibraryError: the library of the backend is not installed.
 
     >>> policy = AugmentationPolicy.for_task("digits", ["6", "9"], seed=1)
     >>> image = np.zeros((28, 28), np.uint8)
@@ -49,12 +62,22 @@ class AugmentationPolicy:
     operations: tuple[Operation, ...] = ()
     augmenter: Augmenter | None = None
     decisions: tuple[Decision, ...] | None = None
+    steps: tuple[Decision, ...] | None = None
     seed: int = 0
+    backend: Backend = "auto"
+    keypoint_pairs: tuple[tuple[int, int], ...] = ()
+    class_pairs: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         check_seed(self.seed)
+        check_backend(self.backend)
+        for name in ("keypoint_pairs", "class_pairs"):
+            object.__setattr__(self, name, checked_pairs(name, getattr(self, name)))
         if self.decisions is None:
             object.__setattr__(self, "decisions", decide(self.task))
+        if self.steps is None and self.augmenter is not None:
+            steps = step_decisions(self.augmenter.augmenter, self.task)
+            object.__setattr__(self, "steps", steps)
         verdicts = {decision.operation: decision for decision in self.decisions or ()}
         refused = []
         for operation in self.operations:
@@ -71,34 +94,62 @@ class AugmentationPolicy:
 
     @classmethod
     def for_task(
-        cls, task: str, stats: ClassNames = None, *, seed: int = 0
+        cls,
+        task: str,
+        stats: ClassNames = None,
+        *,
+        backend: Backend = "auto",
+        seed: int = 0,
+        keypoint_pairs: Sequence[tuple[int, int]] = (),
+        class_pairs: Sequence[tuple[int, int]] = (),
+        findings: Sequence[Finding] = (),
     ) -> "AugmentationPolicy":
         """A policy of the operations that suit a task: safe ones mildly, cautious ones less.
 
         Operations that may turn one class into another, by the rules of the task or by the
         names of the classes, are left out; so are those that depend on what only the user
-        knows, and, where boxes, masks or keypoints lie on the pictures, those that would
-        move the pixels alone. `explain` says which and why, `allow` puts them back.
+        knows, and those whose library is missing. `explain` says which and why, `allow` puts
+        them back.
 
         Args:
             task: a name from `task_names`, such as "natural" or "xray".
             stats: an analysis of the data, or only the names of the classes.
+            backend: what carries the operations out; "auto" takes albumentations for those
+                that are not native, where it is installed.
             seed: in [0, 2**63).
+            keypoint_pairs: columns of keypoints that change places in a mirror image, such as
+                left and right hand. Without them, pictures with keypoints are not mirrored.
+            class_pairs: values of masks that change places in a mirror image.
+            findings: what the data say, which goes before the rules where it is stricter.
 
         Raises:
             OptionError: the task is unknown, or the data are no pictures.
+            MissingLibraryError: the library of the backend is not installed.
 
         >>> policy = AugmentationPolicy.for_task("natural", ["turn left", "turn right"])
         >>> "horizontal-flip" in [record.operation for record in policy.explain() if record.used]
         False
         """
-        decisions = decide(task, stats)
+        check_backend(backend)
+        pairs = Pairs(
+            keypoints=checked_pairs("keypoint_pairs", keypoint_pairs),
+            classes=checked_pairs("class_pairs", class_pairs),
+        )
+        decisions = decide(task, stats, backend=backend, pairs=pairs, findings=findings)
         operations = tuple(
             operation_for(decision.operation, decision.verdict)
             for decision in decisions
             if decision.used
         )
-        return cls(task=task, operations=operations, decisions=decisions, seed=seed)
+        return cls(
+            task=task,
+            operations=operations,
+            decisions=decisions,
+            seed=seed,
+            backend=backend,
+            keypoint_pairs=pairs.keypoints,
+            class_pairs=pairs.classes,
+        )
 
     @classmethod
     def from_plan(
@@ -113,32 +164,79 @@ class AugmentationPolicy:
         """
         if isinstance(augmentation, NoAugmentation):
             return cls(decisions=_none_used("the plan asks for no augmentation"), seed=seed)
-        policy = cls.for_task(augmentation.task, stats, seed=seed)
+        policy = cls.for_task(
+            augmentation.task,
+            stats,
+            backend=augmentation.backend,
+            seed=seed,
+            keypoint_pairs=augmentation.keypoint_pairs,
+            class_pairs=augmentation.class_pairs,
+            findings=augmentation.findings,
+        )
+        reasons = augmentation.because
         for name in augmentation.allow:
-            policy = policy.allow(name, because="the plan lists it under allow")
+            because = reasons.get(name, "the plan lists it under allow")
+            policy = policy.allow(name, because=because)
         for name in augmentation.forbid:
-            policy = policy.forbid(name, because="the plan lists it under forbid")
-        return policy
+            because = reasons.get(name, "the plan lists it under forbid")
+            policy = policy.forbid(name, because=because)
+        if augmentation.operations is None:
+            return policy
+        return replace(policy, operations=augmentation.operations)
 
     @classmethod
-    def from_augmenter(cls, augmenter: Any, *, seed: int = 0) -> "AugmentationPolicy":
+    def from_augmenter(
+        cls,
+        augmenter: Any,
+        *,
+        task: str = "unknown",
+        stats: ClassNames = None,
+        strict: bool = False,
+        seed: int = 0,
+        keypoint_pairs: Sequence[tuple[int, int]] = (),
+        class_pairs: Sequence[tuple[int, int]] = (),
+    ) -> "AugmentationPolicy":
         """A policy that calls an augmenter of another library, reseeded for every sample.
 
+        The augmenter is left as it is. Its steps are held against the rules of the task, and
+        those that are forbidden warned of; `explain` lists all, also those the rules do not
+        know. Annotations move along with albumentations, imgaug and torchvision's v2.
+
         Args:
-            augmenter: an albumentations Compose or transform, an imgaug augmenter, or a
-                function image → image. A function that has a parameter `rng` is given the
-                generator of its sample; others should draw no random numbers.
+            augmenter: an albumentations (or albumentationsx) Compose or transform, an imgaug
+                augmenter, transforms of torchvision or kornia, or a function image → image. A
+                function that has a parameter `rng` is given the generator of its sample; for
+                others the global random states are set for the call, and put back after it.
+            task: a name from `task_names`; no rules hold for "unknown".
+            stats: an analysis of the data, or only the names of the classes.
+            strict: refuse forbidden steps instead.
             seed: in [0, 2**63).
+            keypoint_pairs: columns of keypoints that change places in a mirror image.
+            class_pairs: values of masks that change places in a mirror image.
 
         Raises:
-            OptionError: it is none of these.
+            OptionError: it is none of these, the task is unknown, or a step is forbidden.
 
         >>> policy = AugmentationPolicy.from_augmenter(lambda image: image // 2)
         >>> policy(np.full((1, 2), 8, np.uint8), SampleKey(0, 0, 0)).tolist()
         [[4, 4]]
         """
-        decisions = _none_used("only the given augmenter is used")
-        return cls(augmenter=adapt(augmenter), decisions=decisions, seed=seed)
+        pairs = Pairs(
+            keypoints=checked_pairs("keypoint_pairs", keypoint_pairs),
+            classes=checked_pairs("class_pairs", class_pairs),
+        )
+        adapted = adapt(augmenter, pairs)
+        steps = step_decisions(augmenter, task, stats, pairs=pairs)
+        refuse_or_warn(steps, task, strict=strict)
+        return cls(
+            task=task,
+            augmenter=adapted,
+            steps=steps,
+            decisions=_none_used("only the given augmenter is used"),
+            seed=seed,
+            keypoint_pairs=pairs.keypoints,
+            class_pairs=pairs.classes,
+        )
 
     # --- changing one -------------------------------------------------------------------
 
@@ -175,6 +273,38 @@ class AugmentationPolicy:
         """
         return self._with(self._decision(checked_name(operation)), (), because)
 
+    def scaled(self, factor: float) -> "AugmentationPolicy":
+        """A policy whose probabilities and strengths are `factor` times as large.
+
+        They are kept within the limits of each operation. Compiling a policy takes
+        milliseconds, so make few and keep them.
+
+        Args:
+            factor: in [0, ∞): 0 changes nothing, 1 as much as this policy.
+
+        Raises:
+            OptionError: the factor is no such number, or the policy has an augmenter of
+                another library, whose strength is not known, and the factor is not 0 or 1.
+
+        >>> policy = AugmentationPolicy.for_task("unknown", backend="native")
+        >>> policy.scaled(0.5).operations[0]
+        Brightness(probability=0.25, max_change_share=0.1)
+        """
+        if isinstance(factor, bool) or not isinstance(factor, int | float) or not factor >= 0:
+            raise OptionError(f"factor: expected a number in [0, ∞), got {factor!r}.")
+        if not math.isfinite(factor):
+            raise OptionError(f"factor: expected a number in [0, ∞), got {factor!r}.")
+        if self.augmenter is not None and factor not in (0, 1):
+            raise OptionError(
+                f"factor: expected 0 or 1 for a policy with {self.augmenter!r}, whose strength "
+                f"balancekit cannot change, got {factor!r}."
+            )
+        return replace(
+            self,
+            operations=tuple(scaled_operation(one, factor) for one in self.operations),
+            augmenter=self.augmenter if factor else None,
+        )
+
     def explain(self) -> tuple[Decision, ...]:
         """One record an operation: verdict, reason, source, and whether it is used."""
         used = {name_of(operation) for operation in self.operations}
@@ -182,51 +312,75 @@ class AugmentationPolicy:
             msgspec.structs.replace(decision, used=decision.operation in used)
             for decision in self.decisions or ()
         )
-        if self.augmenter is None:
-            return records
-        foreign = Decision(
-            operation=repr(self.augmenter),
-            verdict="unchecked",
-            reason="Given by the user; the rules do not look into it.",
-            source="user",
-            confidence="low",
-            used=True,
-            decided_by="user",
-        )
-        return (*records, foreign)
+        return records if self.augmenter is None else (*records, *(self.steps or ()))
 
     # --- using it -----------------------------------------------------------------------
 
-    def __call__(self, image: object, key: SampleKey) -> Picture:
-        """The augmented picture: an array of its own, which shares no memory with `image`.
+    @overload
+    def __call__(self, image: Scene, key: SampleKey) -> Scene: ...  # type: ignore[overload-overlap]
+
+    @overload
+    def __call__(self, image: object, key: SampleKey) -> Picture: ...
+
+    def __call__(self, image: object, key: SampleKey) -> Picture | Scene:
+        """The augmented picture or scene, of arrays that share no memory with the given ones.
 
         Args:
             image: [H, W] or [H, W, C], uint8, uint16, or float32 or float64 in [0, 1]; or a
-                picture of Pillow. It is not changed. Shape and dtype stay, unless a foreign
-                augmenter changes them.
+                picture of Pillow; or a `Scene`, whose annotations move along. It is not
+                changed. Shape and dtype stay, unless a foreign augmenter changes them.
             key: epoch, index and repeat of the draw.
 
         Raises:
-            OptionError: the image is a tensor or another thing, or the key is negative.
-            MissingLibraryError: an operation needs OpenCV, which cannot be loaded.
+            OptionError: the image is a tensor or another thing, the key is negative, or a
+                picture comes alone although the task has boxes, masks or keypoints on it and
+                an operation would move the pixels under them.
+            MissingLibraryError: an operation needs a library that cannot be loaded.
         """
-        given = as_picture(image)
         rng = generator_of(self.seed, key)
-        result = given
-        for operation in self.operations:
-            if rng.random() < operation.probability:
-                result = apply_operation(result, operation, rng)
-        if result is given:
-            result = given.copy()
-        return result if self.augmenter is None else self._augment_with_other(result, key, rng)
+        if isinstance(image, Scene):
+            return self._changed(image, key, rng)
+        if self._moves_targets:
+            raise OptionError(self._needs_scene())
+        return self._changed(Scene.of_picture(as_picture(image)), key, rng).image
 
-    def _augment_with_other(
-        self, image: Picture, key: SampleKey, rng: np.random.Generator
-    ) -> Picture:
+    def _changed(self, given: Scene, key: SampleKey, rng: np.random.Generator) -> Scene:
+        scene = self._run(given, rng)
+        if np.may_share_memory(scene.image, given.image):
+            scene = scene.with_image(scene.image.copy())
+        if scene.mask is not None and scene.mask is given.mask:
+            scene = scene.with_parts(mask=scene.mask.copy())
+        return scene if self.augmenter is None else self._augment_with_other(scene, key, rng)
+
+    @functools.cached_property
+    def _run(self) -> Step:
+        pairs = Pairs(keypoints=self.keypoint_pairs, classes=self.class_pairs)
+        return compile_operations(self.operations, self.backend, pairs)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # What is compiled holds libraries and locks; another process compiles its own.
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+    @functools.cached_property
+    def _moves_targets(self) -> bool:
+        moves = any(operation.moves_pixels for operation in self.operations)
+        return moves and load_rules().task(self.task).targets is not None
+
+    def _needs_scene(self) -> str:
+        names = [name_of(one) for one in self.operations if one.moves_pixels]
+        targets = load_rules().task(self.task).targets
+        return (
+            f"image: expected a Scene, whose {targets} move along, because the policy for "
+            f"{self.task!r} uses {', '.join(names)}, got a picture alone. Pass "
+            f"Scene(image=…, {_PART_OF[targets or 'boxes']}=…), or forbid these operations."
+        )
+
+    def _augment_with_other(self, scene: Scene, key: SampleKey, rng: np.random.Generator) -> Scene:
         assert self.augmenter is not None
         try:
-            return self.augmenter(image, rng)
+            return self.augmenter(within_picture(scene), rng)
         except Exception as error:
+            image = scene.image
             error.add_note(f"{self.augmenter!r}, called for {key} with {image.dtype} {image.shape}")
             raise
 
@@ -246,6 +400,23 @@ class AugmentationPolicy:
             operations=in_order(others + operations),
             decisions=tuple(decided if d is decision else d for d in self.decisions or ()),
         )
+
+
+_PART_OF = {"boxes": "boxes", "masks": "mask", "keypoints": "keypoints"}
+
+
+def checked_pairs(where: str, pairs: object) -> tuple[tuple[int, int], ...]:
+    """Pairs as tuples, each number in one pair."""
+    try:
+        found = tuple((operator.index(one), operator.index(other)) for one, other in pairs)  # type: ignore[attr-defined]
+    except (TypeError, ValueError):
+        raise OptionError(f"{where}: expected pairs of integers, got {pairs!r}.") from None
+    numbers = [number for pair in found for number in pair]
+    if len(set(numbers)) < len(numbers) or min(numbers, default=0) < 0:
+        raise OptionError(
+            f"{where}: expected integers from 0, each in one pair and once, got {pairs!r}."
+        )
+    return found
 
 
 def _none_used(because: str) -> tuple[Decision, ...]:

@@ -1,14 +1,12 @@
 """The task rules: which transforms keep the label of a picture, read from task_rules.toml."""
 
-import difflib
 import functools
-from collections.abc import Iterable
 from importlib import resources
 from typing import Literal
 
 import msgspec
 
-from balancekit.errors import OptionError
+from balancekit.plan.tagged import check_name
 
 __all__ = [
     "Cell",
@@ -20,7 +18,6 @@ __all__ = [
     "Verdict",
     "load_rules",
     "task_names",
-    "unknown_name",
 ]
 
 Verdict = Literal["safe", "cautious", "forbidden"]
@@ -107,8 +104,7 @@ class Rules(_Record, frozen=True, kw_only=True):
         Raises:
             OptionError: no task has this name.
         """
-        if name not in self.tasks:
-            raise OptionError(unknown_name("task", name, self.tasks))
+        check_name("task", name, tuple(self.tasks))
         return self.tasks[name]
 
 
@@ -162,15 +158,3 @@ def task_names() -> tuple[str, ...]:
     (True, 17)
     """
     return tuple(load_rules().tasks)
-
-
-def unknown_name(what: str, given: object, known: Iterable[str]) -> str:
-    """What to say of a name that does not exist.
-
-    >>> unknown_name("task", "digit", ["digits", "xray"])
-    "task: expected one of digits, xray; got 'digit'. Did you mean 'digits'?"
-    """
-    names = list(known)
-    close = difflib.get_close_matches(str(given), names, n=1)
-    hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"{what}: expected one of {', '.join(names)}; got {given!r}.{hint}"

@@ -75,6 +75,15 @@ COMMANDS = {
   balancekit resample labels.csv --strategy regroup -o indices.csv
   balancekit resample data/ --strategy make-imbalanced --ratio 100 -o tail/""",
     ),
+    "augment": (
+        WORK,
+        "A data set balanced on disk: augmented copies for rare classes, annotations and all.",
+        """\
+  balancekit augment data/ --task natural                    # only shows the counts
+  balancekit augment data/ --task natural --preview page.html
+  balancekit augment data/ --task natural --target max -o balanced/ --workers 4
+  balancekit augment data/ --task natural --target max -o balanced/ --workers 4 --resume""",
+    ),
     "demo": (
         WORK,
         "The whole way on handwritten digits made long-tailed: under 90 seconds, offline.",

@@ -197,10 +197,13 @@ def part_lines(plan: Plan) -> list[str]:
 
 def operation_names_of(plan: Plan) -> list[str]:
     """Names of the augmentation operations that a plan leads to."""
-    from balancekit.augment import AugmentationPolicy
-    from balancekit.plan import NoAugmentation
+    from balancekit.augment.planned import augmentation_of
+    from balancekit.augment.repeats import RepeatAware
+    from balancekit.plan.operations import name_of, operation_names
 
-    if isinstance(plan.augmentation, NoAugmentation):
+    policy = augmentation_of(plan.augmentation, plan.data.class_names, plan.data.class_counts)
+    if policy is None:
         return []
-    policy = AugmentationPolicy.from_plan(plan.augmentation, plan.data.class_names)
-    return [decision.operation for decision in policy.explain() if decision.used]
+    policies = [policy.base, policy.extra] if isinstance(policy, RepeatAware) else [policy]
+    used = {name_of(operation) for one in policies for operation in one.operations}
+    return [name for name in operation_names() if name in used]

@@ -1,7 +1,9 @@
 """Engines on this machine: one after another, in a pool of threads, or of processes."""
 
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
@@ -108,7 +110,7 @@ class ProcessEngine:
         # Not fork: other threads may hold locks, which nobody would release in the copy.
         context = multiprocessing.get_context("spawn" if sys.platform == "win32" else "forkserver")
         with ProcessPoolExecutor(
-            self.n_workers, mp_context=context, initializer=_leave_interrupts_to_the_caller
+            self.n_workers, mp_context=context, initializer=_live_with_the_caller
         ) as pool:
             running: dict[Future[tuple[Result, float]], int] = {}
             try:
@@ -130,8 +132,19 @@ class ProcessEngine:
                 pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _leave_interrupts_to_the_caller() -> None:
+def _live_with_the_caller() -> None:
+    """Leave interrupts to the caller, and end when it is killed: nobody else would tell."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_after_the_caller, daemon=True).start()
+
+
+def _end_after_the_caller() -> None:
+    import multiprocessing
+
+    caller = multiprocessing.parent_process()
+    assert caller is not None, "a process of the pool has one"
+    caller.join()
+    os._exit(1)
 
 
 def _run_alone(function: Callable[[Shard], Result], batch: list[Shard]) -> tuple[Result, float]:

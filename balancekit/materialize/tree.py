@@ -2,42 +2,29 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import get_args
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import DataError, OptionError
-from balancekit.files import write_whole
 from balancekit.labels import Labels
 from balancekit.materialize.checks import refuse_wrong_indices
 from balancekit.materialize.place_files import COPYING, FATAL, FileKind, place_file
 from balancekit.materialize.tree_names import tree_files
+from balancekit.materialize.work_folder import Marker, refuse_unless_free, started_work
 from balancekit.plan.tagged import check_name
 
 __all__ = ["Tree", "can_be_tree", "check_tree", "write_tree"]
-
-MARKER = ".balancekit.json"
-"""File by which a tree is known to be ours; hidden, so that no reader takes it for a sample."""
 
 MAX_LOOKED_FOR = 100
 """Ids that are looked for before they are taken for no paths."""
 
 PROGRESS_STEP = 256
-
-
-class _Marker(msgspec.Struct, frozen=True, kw_only=True):
-    """What a tree was made of and how; the same for a run that is started again."""
-
-    made_by: str = "balancekit"
-    what: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +66,7 @@ def check_tree(labels: Labels, folder: str | os.PathLike[str]) -> None:
         OptionError: the folder holds something else, or has no folder to stand in.
     """
     _refuse_unless_files(labels)
-    _refuse_unless_free(Path(folder), None)
+    refuse_unless_free(Path(folder), None)
 
 
 def write_tree(
@@ -115,14 +102,14 @@ def write_tree(
     _refuse_unless_files(labels)
     refuse_wrong_indices(labels, indices)
     check_name("files", files, get_args(FileKind))
-    marker = _Marker(what=what, fingerprint=_fingerprint(labels, indices, files))
+    marker = Marker(what=what, fingerprint=_fingerprint(labels, indices, files))
     target = Path(folder).resolve()
-    is_there = _refuse_unless_free(Path(folder), marker)
-    work = target if is_there else _started(target, marker)
+    is_there = refuse_unless_free(Path(folder), marker)
+    work = target if is_there else started_work(target, marker)
     tree = _fill(work, target, tree_files(labels, indices), files, on_progress or _ignore)
     for stray in work.glob(f"{COPYING}*"):  # of a run that was killed
         stray.unlink(missing_ok=True)
-    if not _refuse_unless_free(Path(folder), marker):  # unless another run was first
+    if not refuse_unless_free(Path(folder), marker):  # unless another run was first
         if target.exists():
             target.rmdir()
         work.rename(target)
@@ -201,65 +188,6 @@ def _refuse_unless_files(labels: Labels) -> None:
         f"labels: expected samples that are files, for a tree of them, got {got}. Write the "
         "indices instead, to a file whose name ends in .npy, .csv or .parquet."
     )
-
-
-def _refuse_unless_free(folder: Path, marker: _Marker | None) -> bool:
-    """Whether the tree of this marker is there already; refuse a folder that is not free.
-
-    Raises:
-        OptionError: a file stands there, or other files do, or a tree of other settings.
-    """
-    target = folder.resolve()
-    if not target.parent.is_dir():
-        raise OptionError(
-            f"{folder}: expected a folder in an existing one, got no folder {target.parent}. "
-            "Make that first."
-        )
-    if not target.exists():
-        return False
-    if not target.is_dir():
-        raise OptionError(f"{folder}: expected a folder, got a file of this name")
-    if not any(target.iterdir()):
-        return False
-    there = _marker_in(target)
-    if there is None:
-        raise OptionError(
-            f"{folder}: expected a new or empty folder, got one that holds other files. Name "
-            "another, or empty it yourself."
-        )
-    if marker is not None and there.fingerprint != marker.fingerprint:
-        raise OptionError(
-            f"{folder}: expected a new folder, or one of the same data and settings, got one of "
-            f"others ({there.what or 'not named'}). Name another, or delete it yourself."
-        )
-    return True
-
-
-def _started(target: Path, marker: _Marker) -> Path:
-    """The folder in which the tree grows: new, or left by an interrupted run.
-
-    Raises:
-        OptionError: something else has its name.
-    """
-    work = target.with_name(f".{target.name}.unfinished")
-    there = _marker_in(work)
-    if there is not None and there.fingerprint != marker.fingerprint:
-        shutil.rmtree(work)  # links and copies that we made, for settings no longer wanted
-    elif there is None and work.exists() and any(work.iterdir()):
-        raise OptionError(
-            f"{work}: expected nothing, or what an interrupted run has left, got other files. "
-            "Move them away."
-        )
-    work.mkdir(exist_ok=True)
-    write_whole(msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n", work / MARKER)
-    return work
-
-
-def _marker_in(folder: Path) -> _Marker | None:
-    try:
-        return msgspec.json.decode((folder / MARKER).read_bytes(), type=_Marker)
-    except (OSError, msgspec.DecodeError):
-        return None
 
 
 def _fingerprint(labels: Labels, indices: NDArray[np.integer], files: FileKind) -> str:

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.plan.choices import CorrectAfterTraining, WeightedBce
+from balancekit.plan.choices import CorrectAfterTraining, NoAugmentation, WeightedBce
+from balancekit.plan.repeats import strength_problems
 from balancekit.plan.shares import target_problems
 from balancekit.plan.tagged import is_seed
 from balancekit.plan.targets import Natural
@@ -68,6 +69,7 @@ def plan_problems(plan: "Plan") -> list[str]:
         )
     elif counts_fit:
         problems += [f"sampling.{problem}" for problem in _sampling_problems(plan)]
+    problems += [f"augmentation.{problem}" for problem in _augmentation_problems(plan)]
     if not problems and plan.data.task == "classification":
         problems += _correction_problems(plan)
     return problems
@@ -76,6 +78,15 @@ def plan_problems(plan: "Plan") -> list[str]:
 def _sampling_problems(plan: "Plan") -> list[str]:
     """What keeps the targets from the classes of the data; an epoch draws as many as there are."""
     return target_problems(plan.sampling, plan.data.class_counts, class_names=plan.data.class_names)
+
+
+def _augmentation_problems(plan: "Plan") -> list[str]:
+    """What of the augmentation names classes that the data do not have."""
+    choice = plan.augmentation
+    if isinstance(choice, NoAugmentation) or choice.repeats is None:
+        return []
+    found = strength_problems(choice.repeats.strength, plan.data.class_names)
+    return [f"repeats.strength.{problem}" for problem in found]
 
 
 def _correction_problems(plan: "Plan") -> list[str]:

@@ -1,11 +1,10 @@
 """Plan: every choice between a data set and a model, each with its reason."""
 
 import os
-import re
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -31,8 +30,8 @@ from balancekit.plan.choices import (
 )
 from balancekit.plan.effective_prior import EffectivePrior
 from balancekit.plan.shares import target_shares
-from balancekit.plan.tagged import did_you_mean
 from balancekit.plan.targets import Natural, Targets
+from balancekit.plan.told import told_problem
 from balancekit.priors import believed_label_prior, class_shares, label_prior_shift
 from balancekit.stats import Counts, Stats, fingerprint_of
 from balancekit.weights import effective_number_weights
@@ -314,25 +313,10 @@ def plan_from_fields(fields: dict[str, Any]) -> Plan:
         try:
             values[name] = msgspec.convert(fields[name], field.type)
         except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at `$")
-            where = where.rstrip("`")
-            problems.append(f"{name}{where}: {_told(what, where, field.type)}")
+            problems.append(told_problem(error, name, fields[name], field.type))
     if problems:
         raise PlanError("plan:\n" + "\n".join(f"  - {problem}" for problem in problems))
     return Plan(**values)
-
-
-def _told(what: str, where: str, choices: Any) -> str:
-    """What is wrong with a value; of a kind that there is not, those that there are."""
-    *steps, last = where.split(".")
-    wrong = re.fullmatch("Invalid value '(.*)'", what, re.DOTALL)
-    if last != "kind" or wrong is None:
-        return what[:1].lower() + what[1:]
-    for step in steps[1:]:
-        fields = [field for one in get_args(choices) for field in msgspec.structs.fields(one)]
-        choices = next(field.type for field in fields if field.name == step)
-    known = [one.__struct_config__.tag for one in get_args(choices)]
-    return f"expected one of {', '.join(known)}, got {wrong[1]!r}.{did_you_mean(wrong[1], known)}"
 
 
 def _few(values: tuple[object, ...]) -> str:

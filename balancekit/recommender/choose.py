@@ -22,6 +22,7 @@ from balancekit.plan import (
     TaskAugmentation,
     WeightedBce,
 )
+from balancekit.plan.choices import Finding
 from balancekit.priors import class_shares
 from balancekit.recommender.rules import EQUAL, RULES, Facts, Rule
 from balancekit.stats import Stats
@@ -43,6 +44,7 @@ def recommend(
     objective: Objective = "balanced_accuracy",
     deployed_prior: Literal["training", "uniform"] | Sequence[float] | None = None,
     picture_task: str | None = None,
+    findings: Sequence[Finding] = (),
     seed: int = 0,
 ) -> Plan:
     """A plan for the data that `stats` describes, with a reason for every choice.
@@ -54,6 +56,8 @@ def recommend(
             not given: uniform for balanced accuracy, that of training for accuracy.
         picture_task: what the pictures show ("natural", "digits", "industrial" …), for
             augmentation; told from the class names if not given, where they tell it.
+        findings: what the pictures and objects say against operations, which the plan keeps;
+            `balancekit.augment.findings` looks for them.
         seed: of everything drawn under the plan.
 
     Raises:
@@ -69,7 +73,7 @@ def recommend(
     wanted = _wanted_prior(objective, deployed_prior, stats)
     facts = _facts(stats, wanted)
     rule = next(rule for rule in RULES if rule.when(facts))
-    augmentation, why_augmentation = _augmentation(stats, picture_task)
+    augmentation, why_augmentation = _augmentation(stats, picture_task, tuple(findings))
     return Plan(
         data=DataRef.from_stats(stats),
         objective=objective,
@@ -168,8 +172,15 @@ def _fitted(loss: Loss, stats: Stats) -> Loss:
     return loss
 
 
-def _augmentation(stats: Stats, picture_task: str | None) -> tuple[Augmentation, Reason]:
+def _augmentation(
+    stats: Stats, picture_task: str | None, findings: tuple[Finding, ...]
+) -> tuple[Augmentation, Reason]:
     if stats.media != "pictures" and picture_task is None:
+        if findings:
+            raise OptionError(
+                f"findings: expected none of samples that are not known to be pictures, got "
+                f"{len(findings)}. Say what the pictures show with picture_task"
+            )
         reason = Reason(
             part="augmentation",
             because="the samples are not known to be pictures",
@@ -191,13 +202,15 @@ def _augmentation(stats: Stats, picture_task: str | None) -> tuple[Augmentation,
             "class names do not tell what the pictures show, so only what harms no task: no "
             "flips, no turns. Name the task with --picture-task to get more"
         )
+    for found in findings:
+        because += f"; {found.operation} {found.verdict}: {found.reason.rstrip('.')}"
     reason = Reason(
         part="augmentation",
         because=because,
         source="the task rules of balancekit.augment",
         instead="--picture-task natural, industrial, aerial …",
     )
-    return TaskAugmentation(task=task), reason
+    return TaskAugmentation(task=task, findings=findings), reason
 
 
 def _names_are_symbols(names: Sequence[str]) -> bool:

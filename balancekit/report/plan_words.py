@@ -15,6 +15,13 @@ from balancekit.plan import (
     Plan,
     TaskAugmentation,
 )
+from balancekit.plan.mixes import mix_name
+from balancekit.plan.repeats import (
+    RepeatStrength,
+    SameStrength,
+    StrengthByClass,
+    StrengthByRarity,
+)
 from balancekit.report.target_words import draws_text, targets_text
 from balancekit.report.words import n_of, shortened
 
@@ -140,6 +147,16 @@ def runs_text(comparison: "Comparison") -> str:
     return f"mean ± standard deviation of {len(comparison.seeds):,} seeds, {epochs} each"
 
 
+def _repeats_text(strength: RepeatStrength) -> str:
+    match strength:
+        case SameStrength(strength=same):
+            return f"repeats more, strength {same}"
+        case StrengthByClass():
+            return "repeats more, by class"
+        case StrengthByRarity():
+            return "repeats more, by rarity"
+
+
 def choice_text(plan: Plan, part: str) -> str:
     """What a plan chose for one part, such as "logit-adjusted, tau 1.0"."""
     choice = getattr(plan, part)
@@ -149,6 +166,9 @@ def choice_text(plan: Plan, part: str) -> str:
         of = "what harms no task" if choice.task == "unknown" else f"for {choice.task} pictures"
         changed = [f"with {', '.join(choice.allow)}"] if choice.allow else []
         changed += [f"without {', '.join(choice.forbid)}"] if choice.forbid else []
+        changed += ["operations as given"] if choice.operations is not None else []
+        changed += [_repeats_text(choice.repeats.strength)] if choice.repeats is not None else []
+        changed += [f"batches mixed by {mix_name(choice.mix)}"] if choice.mix is not None else []
         return ", ".join([of, *changed])
     if not isinstance(choice, msgspec.Struct):
         return str(choice)

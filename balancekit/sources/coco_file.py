@@ -63,17 +63,24 @@ class CocoFile:
         labels = self.read().labels
         return () if labels is None else labels.class_names
 
+    def ids(self) -> tuple[tuple[Id, ...], tuple[Id, ...]]:
+        """Ids of the pictures, in the order of the samples, and of the classes in theirs."""
+        self.read()
+        return self._ids
+
     @cached_property
     def _reading(self) -> Reading:
         notes = Notes()
         try:
             document = decode_document(Path(self.path))
-            labels = _Content(Path(self.path), document, self.task, notes).labels(self.split)
+            content = _Content(Path(self.path), document, self.task, notes)
+            labels = content.labels(self.split)
+            self._ids = content.picture_ids, tuple(one.id for one in content.categories)
         except DataError as error:
             if self.must_read:
                 raise
             notes.add("file-unreadable", str(error))
-            labels = None
+            labels, self._ids = None, ((), ())
         return Reading(labels=labels, problems=notes.problems())
 
 
@@ -112,6 +119,7 @@ class _Content:
                 self.note("duplicate-id", f"image {picture.id}")
         if not listed:
             raise DataError(f"{self.path}: expected at least one entry in images, got none")
+        self.picture_ids = tuple(index)
         self.sizes_px = np.array([_size_px(picture) for picture in listed])
         of_entries = self._entries(self._annotations(), index)
         samples: ArrayLike = of_entries[0]

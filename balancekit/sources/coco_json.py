@@ -11,7 +11,19 @@ import msgspec
 
 from balancekit.errors import DataError
 
-__all__ = ["NOTHING", "Annotation", "Box", "Category", "Document", "Picture", "decode_document"]
+__all__ = [
+    "NOTHING",
+    "Annotation",
+    "Box",
+    "Category",
+    "Document",
+    "Id",
+    "Picture",
+    "annotation_of_fields",
+    "decode_document",
+    "decode_fields",
+    "id_of",
+]
 
 Id = int | str
 NOTHING = msgspec.Raw()
@@ -117,6 +129,15 @@ def decode_document(path: Path) -> Document:
         raise DataError(f"{path}: expected JSON, got {got}") from None
 
 
+def decode_fields(path: Path) -> dict[str, Any]:
+    """All that a file holds which `decode_document` took, as plain JSON: shapes and all."""
+    content = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    try:
+        return _as_fields(msgspec.json.decode(content))
+    except (ValueError, RecursionError):
+        return _as_fields(msgspec.json.decode(_mended(content)))
+
+
 def _decoded(message: Any) -> Document:
     try:
         document = msgspec.json.decode(message, type=Document)
@@ -159,7 +180,7 @@ def _decoded_each(raws: Iterable[msgspec.Raw], kind: type[Entry]) -> list[Entry]
             entries.append(msgspec.json.decode(raw, type=kind))
         except (ValueError, RecursionError):
             fields = _fields_of(raw)
-            entry = kind(id=_id_of(fields.get("id")))
+            entry = kind(id=id_of(fields.get("id")))
             if entry.id is not None:  # all else of it may be wrong: the id is what counts
                 for name in kind.__struct_fields__[1:]:
                     if isinstance(fields.get(name), str):
@@ -178,18 +199,19 @@ def _annotation_of(raw: msgspec.Raw) -> Annotation:
         pass
     fields = _fields_of(raw)
     segments = fields.get("segments_info")
-    return _annotation_of_fields(
+    return annotation_of_fields(
         fields,
         keypoints=msgspec.Raw(msgspec.json.encode(fields["keypoints"]))
         if isinstance(fields.get("keypoints"), list)
         else NOTHING,
-        segments_info=[_annotation_of_fields(_as_fields(one)) for one in segments]
+        segments_info=[annotation_of_fields(_as_fields(one)) for one in segments]
         if isinstance(segments, list)
         else None,
     )
 
 
-def _annotation_of_fields(fields: dict[str, Any], **others: Any) -> Annotation:
+def annotation_of_fields(fields: dict[str, Any], **others: Any) -> Annotation:
+    """An annotation by its fields as JSON has them, with a `fault` if it cannot be counted."""
     area, box = fields.get("area"), fields.get("bbox")
     fault = ""
     if not fields:
@@ -201,9 +223,9 @@ def _annotation_of_fields(fields: dict[str, Any], **others: Any) -> Annotation:
     elif area is None and box is None and not fields.get("segmentation"):
         fault = "" if others.get("segments_info") is not None else "neither box nor area"
     return Annotation(
-        id=_id_of(fields.get("id")),
-        image_id=_id_of(fields.get("image_id")),
-        category_id=_id_of(fields.get("category_id")),
+        id=id_of(fields.get("id")),
+        image_id=id_of(fields.get("image_id")),
+        category_id=id_of(fields.get("category_id")),
         bbox=_box_of(box),
         area=_number(area),
         iscrowd=fields.get("iscrowd") in (1, True, "1"),
@@ -223,7 +245,8 @@ def _as_fields(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _id_of(value: Any) -> Id | None:
+def id_of(value: Any) -> Id | None:
+    """What can be an id, whole numbers as such; None if it cannot."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if isinstance(value, int | str) and not isinstance(value, bool) else None

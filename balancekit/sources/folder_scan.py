@@ -23,6 +23,7 @@ __all__ = [
     "has_picture",
     "is_folder",
     "is_hidden",
+    "mask_beside",
     "place",
     "scan_class_folder",
 ]
@@ -41,7 +42,10 @@ PLAIN_SUFFIXES = frozenset(s for p in PICTURE_SUFFIXES if len(p) == 4 for s in (
 """Ends of nearly all names of pictures, told without a call."""
 
 TREE_MARKER = ".balancekit.json"
-"""By which a tree that `balancekit resample` wrote is known to be ours: no file left behind."""
+"""By which a tree that balancekit wrote is known to be ours: no file left behind."""
+
+OURS = (TREE_MARKER, ".balancekit")
+"""The marker, and the folder of the manifest that `balancekit augment` writes."""
 
 MAX_LOOKED_AT = 1000
 """Files of a class folder looked at to tell what they are."""
@@ -216,7 +220,7 @@ def _pictures_of(entries: Sequence[Entry], scan: FolderScan, waiting: list[str])
 def _place(entry: Entry, scan: FolderScan, waiting: list[str]) -> str:
     """The suffix of a picture, or nothing: then it is noted, or a folder put to those waiting."""
     if is_hidden(entry.name):
-        if entry.name != TREE_MARKER:
+        if entry.name not in OURS:
             scan.notes.add("hidden-file", entry.path)
         return ""
     if is_folder(entry):
@@ -267,6 +271,15 @@ def _leads_back(link: str) -> bool:
 def _real(folder: str) -> str:
     """The folder without links, kept as a folder may hold 100,000 links."""
     return os.path.realpath(folder)
+
+
+def mask_beside(picture: str) -> str | None:
+    """The mask of a picture: the .png of its stem beside it, if it is of a kind that has masks."""
+    stem, suffix = os.path.splitext(picture)  # noqa: PTH122 - text, as all paths here
+    if suffix.lower() not in LOSSY_SUFFIXES:
+        return None
+    masks = (stem + end for end in (".png", ".PNG"))
+    return next((mask for mask in masks if os.path.isfile(mask)), None)  # noqa: PTH113
 
 
 def _may_hold_masks(tally: Mapping[str, int]) -> bool:

@@ -17,7 +17,7 @@ from balancekit.stats import Problem, ProblemKind
 if TYPE_CHECKING:
     from PIL import Image
 
-__all__ = ["MaskPart", "MaskReader", "pixels_of_file"]
+__all__ = ["MOST_COLOURS", "MaskPart", "MaskReader", "pixels_of_file", "with_greys_of_palette"]
 
 MOST_COLOURS = 256
 """A mask with more colours than this shows no classes, but a picture or a smeared mask."""
@@ -165,7 +165,7 @@ def pixels_of_file(path: str, *, as_colour: bool) -> Pixels:
         if picture.mode in ("L", "P", "1", "LA", "PA"):
             plain = picture.getchannel(0) if picture.mode in ("LA", "PA") else picture
             if picture.format == "GIF":  # which knows no grey but by a palette
-                plain = _with_greys_of_palette(picture)
+                plain = with_greys_of_palette(picture)
             values = {value: n for value, n in enumerate(plain.histogram()) if n}
             return Pixels(values, False, 8, smeared)
         if picture.mode.startswith("I"):
@@ -194,7 +194,7 @@ def _colours(picture: "Image.Image") -> dict[int, int]:
     return {int(c[0]) << 16 | int(c[1]) << 8 | int(c[2]): n for c, n in colours}
 
 
-def _with_greys_of_palette(picture: "Image.Image") -> "Image.Image":
+def with_greys_of_palette(picture: "Image.Image") -> "Image.Image":
     """The picture by its greys, if it shows nothing else; else by its indices."""
     shown = picture.convert("RGB").getcolors(MOST_COLOURS) or []
     # Of an RGB picture each colour is three numbers, which its stub leaves open.

@@ -8,8 +8,6 @@ import os
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import reduce
-from operator import add
 from typing import Any, Protocol
 
 from balancekit.errors import BalancekitWarning, DataError
@@ -96,9 +94,28 @@ class PartsSource:
         Raises:
             DataError: no part holds a sample.
         """
+        labels, problems = self._read()
+        _tell_problems(self.description, problems)
+        return self._refuse_none(labels)
+
+    def read_with_problems(self) -> tuple[Labels, dict[ProblemKind, Problem]]:
+        """Labels of all parts, and what is missing from them, of which nothing warns.
+
+        Raises:
+            DataError: no part holds a sample.
+        """
+        labels, problems = self._read()
+        return self._refuse_none(labels), problems
+
+    def _read(self) -> tuple[Labels | None, dict[ProblemKind, Problem]]:
         readings = [part.read() for part in self.parts]
-        _tell_problems(self.description, readings)
-        labels = self._joined(readings)
+        problems: dict[ProblemKind, Problem] = {}
+        for reading in readings:
+            for kind, problem in reading.problems.items():
+                problems[kind] = problems[kind] + problem if kind in problems else problem
+        return self._joined(readings), problems
+
+    def _refuse_none(self, labels: Labels | None) -> Labels:
         if labels is None:
             raise DataError(f"{self.description}: expected at least one sample, got none")
         return labels
@@ -171,14 +188,10 @@ SERIOUS: frozenset[ProblemKind] = frozenset(
 """Problems that `read` warns of: something is missing from the labels that it gives."""
 
 
-def _tell_problems(description: str, readings: Iterable[Reading]) -> None:
-    total: dict[ProblemKind, Problem] = {}
-    for reading in readings:
-        for kind, problem in reading.problems.items():
-            total[kind] = reduce(add, [total[kind], problem]) if kind in total else problem
+def _tell_problems(description: str, problems: Mapping[ProblemKind, Problem]) -> None:
     told: list[Any] = [
         f"{problem.count} × {kind.replace('-', ' ')} (such as {problem.examples[0]})"
-        for kind, problem in sorted(total.items())
+        for kind, problem in sorted(problems.items())
         if kind in SERIOUS and problem.examples
     ]
     if told:

@@ -18,7 +18,7 @@ from balancekit.sources.pictures import PICTURE_SUFFIXES
 if TYPE_CHECKING:
     from xml.etree.ElementTree import Element
 
-__all__ = ["VocFiles", "VocSample"]
+__all__ = ["VocFiles", "VocObject", "VocSample", "objects_of", "parsed_annotation"]
 
 MAX_FILE_BYTES = 1 << 26
 ENCODING = re.compile(rb"<\?xml[^>]*?encoding\s*=\s*[\"']([^\"'>]*)")
@@ -37,9 +37,23 @@ class VocSample(NamedTuple):
     picture_folders: tuple[str, ...]
 
 
-class _Object(NamedTuple):
+class VocObject(NamedTuple):
+    """An object that can be counted.
+
+    Attributes:
+        corners: xmin, ymin, xmax and ymax as they stand in the file.
+        element: all that the file tells of it.
+    """
+
     name: str
-    area_px: float
+    corners: tuple[float, float, float, float]
+    element: "Element"
+
+    @property
+    def area_px(self) -> float:
+        """Of its box, in px²."""
+        left, top, right, bottom = self.corners
+        return (right - left) * (bottom - top)
 
 
 @dataclass(frozen=True)
@@ -62,7 +76,7 @@ class VocFiles:
         notes = Notes()
         sample_ids: list[str] = []
         samples: list[int] = []
-        objects: list[_Object] = []
+        objects: list[VocObject] = []
         for one in self.samples:
             found = self._read(one, notes)
             if found is not None:
@@ -83,12 +97,16 @@ class VocFiles:
         )
         return Reading(labels=labels, problems=notes.problems())
 
-    def _read(self, one: VocSample, notes: Notes) -> tuple[str, list[_Object]] | None:
+    def usable(self) -> list[VocSample]:
+        """Those of the samples that `read` takes."""
+        return [one for one in self.samples if self._read(one, Notes()) is not None]
+
+    def _read(self, one: VocSample, notes: Notes) -> tuple[str, list[VocObject]] | None:
         """Id and objects of a sample; None if it is none."""
         stem = os.path.splitext(os.path.basename(one.xml))[0]  # noqa: PTH119, PTH122
         place = os.path.relpath(one.xml, self.root)
         try:
-            root = _parsed(one.xml)
+            root = parsed_annotation(one.xml)
         except FileNotFoundError:
             picture = _picture(one.picture_folders, [], stem)
             if picture is None:
@@ -107,10 +125,10 @@ class VocFiles:
         picture = _picture(one.picture_folders, names, stem)
         if picture is None and one.picture_folders:
             notes.add("picture-missing", f"{place}: {name or stem}")
-        return picture or os.path.splitext(one.xml)[0], list(_objects(root, place, notes))  # noqa: PTH122
+        return picture or os.path.splitext(one.xml)[0], list(objects_of(root, place, notes))  # noqa: PTH122
 
 
-def _parsed(path: str) -> "Element":
+def parsed_annotation(path: str) -> "Element":
     """The root of a file.
 
     Raises:
@@ -155,7 +173,7 @@ def _root_of(content: bytes) -> "Element":
     return root
 
 
-def _objects(root: "Element", place: str, notes: Notes) -> Iterator[_Object]:
+def objects_of(root: "Element", place: str, notes: Notes) -> Iterator[VocObject]:
     """The objects that can be counted; their parts, such as heads, are none."""
     for number, one in enumerate(root.iterfind("object"), 1):
         name = (one.findtext("name") or "").strip()
@@ -169,7 +187,7 @@ def _objects(root: "Element", place: str, notes: Notes) -> Iterator[_Object]:
             got = f"{left:g}, {top:g}, {right:g}, {bottom:g}" if corners else "none"
             notes.add("annotation-malformed", f"{place}: object {number}: box {got}")
             continue
-        yield _Object(name, (right - left) * (bottom - top))
+        yield VocObject(name, (left, top, right, bottom), one)
 
 
 def _number(text: str | None) -> float:

@@ -20,6 +20,7 @@ __all__ = [
     "NAME_FILES",
     "Place",
     "annotated_pictures",
+    "annotations_folder",
     "first_annotations",
     "is_no_annotation",
     "places_of_folder",

@@ -13,6 +13,7 @@ from balancekit.labels import Task
 from balancekit.sources.annotated_pictures import Notes, labels_of_entries
 from balancekit.sources.parts import Reading
 from balancekit.sources.picture_sizes import picture_size
+from balancekit.stats import Problem, ProblemKind
 
 __all__ = ["AnnotatedPicture", "Skeleton", "YoloFiles"]
 
@@ -50,11 +51,12 @@ class Skeleton:
 
 @dataclass
 class _Entries:
-    """Annotations of the pictures so far, in columns."""
+    """Annotations of the pictures so far, in columns; and the numbers of their lines."""
 
     samples: list[int] = field(default_factory=list)
     class_ids: list[int] = field(default_factory=list)
     sizes: list[float] = field(default_factory=list)
+    lines: list[list[float]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,16 @@ class YoloFiles:
             task=self.task,
         )
         return Reading(labels=labels, problems=notes.problems())
+
+    def lines(self, sample: int) -> tuple[list[list[float]], dict[ProblemKind, Problem]]:
+        """The numbers of each line of one picture that is counted, and what is wrong with others.
+
+        In the order of the file, in shares of the picture; for detection, so with polygons.
+        """
+        notes, entries = Notes(), _Entries()
+        content = _content_of(self.pictures[sample], notes)
+        self._add_singly(sample, content, math.nan, entries, notes)
+        return entries.lines, notes.problems()
 
     def _entries(
         self, notes: Notes
@@ -215,6 +227,7 @@ class YoloFiles:
         entries.samples.append(sample)
         entries.class_ids.append(int(class_id))
         entries.sizes.append(size * area)
+        entries.lines.append(values)
         return None
 
     def _add_points(

@@ -9,12 +9,16 @@ import subprocess
 import sys
 import textwrap
 from collections import Counter
+from importlib import metadata
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
 
 from balancekit.augment import AugmentationPolicy
 from balancekit.augment.adapters import load_albumentations
+from balancekit.errors import MissingLibraryError, OptionError
 from balancekit.labels import SampleKey
 
 KEY = SampleKey(epoch=1, index=2, repeat=3)
@@ -45,6 +49,65 @@ def test_a_function_is_called_with_a_copy_and_the_stream_if_it_asks():
     policy = AugmentationPolicy.from_augmenter(shift)
     assert np.array_equal(policy(image, KEY), policy(image, KEY))
     assert not np.array_equal(policy(image, KEY), policy(image, KEY._replace(epoch=2)))
+
+
+def draw_from_everything(image):
+    noise = random.random() + np.random.random() + float(torch.rand(1))  # noqa: NPY002
+    return (image * noise / 3).astype(image.dtype)
+
+
+def test_a_function_that_draws_globally_depends_on_the_key_alone():
+    policy = AugmentationPolicy.from_augmenter(draw_from_everything, seed=1)
+    keys = [SampleKey(0, index, 0) for index in range(5)]
+    first = [policy(picture(), key).tobytes() for key in keys]
+    assert len(set(first)) == 5
+    random.random(), np.random.random(), torch.rand(1)  # noqa: NPY002
+    states = random.getstate(), np.random.get_state()[1].tobytes(), torch.get_rng_state()  # noqa: NPY002
+    assert [policy(picture(), key).tobytes() for key in reversed(keys)] == first[::-1]
+    assert random.getstate() == states[0]
+    assert np.random.get_state()[1].tobytes() == states[1]  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), states[2])
+
+
+def test_global_states_are_put_back_after_an_error():
+    def fail(image):
+        random.random()
+        raise ZeroDivisionError
+
+    before = random.getstate()
+    with pytest.raises(ZeroDivisionError):
+        AugmentationPolicy.from_augmenter(fail)(picture(), KEY)
+    assert random.getstate() == before
+
+
+@pytest.mark.parametrize("given", [3, "flip", None, dict], ids=["number", "text", "none", "class"])
+def test_what_is_no_augmenter_is_an_error(given):
+    with pytest.raises(OptionError, match="augmenter: expected an albumentations Compose"):
+        AugmentationPolicy.from_augmenter(given)
+
+
+@pytest.mark.parametrize(
+    "returned", [None, (1, 2), "image", {"image": 1}], ids=["none", "tuple", "text", "dict"]
+)
+def test_an_augmenter_that_returns_no_picture_is_an_error(returned):
+    with pytest.raises(OptionError, match="augmenter: expected it to return a picture, got"):
+        AugmentationPolicy.from_augmenter(lambda image: returned)(picture(), KEY)
+
+
+def test_a_function_may_return_a_picture_of_pillow():
+    policy = AugmentationPolicy.from_augmenter(Image.fromarray)
+    assert np.array_equal(policy(picture(), KEY), picture())
+
+
+def test_albumentationsx_is_not_imported_for_a_backend(monkeypatch):
+    def version(name):
+        if name == "albumentationsx":
+            return "2.5.1"
+        raise metadata.PackageNotFoundError
+
+    monkeypatch.setattr(metadata, "version", version)
+    with pytest.raises(MissingLibraryError, match="found albumentationsx"):
+        load_albumentations()
 
 
 def test_a_foreign_augmenter_is_explained_as_unchecked():

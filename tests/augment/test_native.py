@@ -2,18 +2,21 @@
 
 import sys
 
+import msgspec
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import balancekit.augment as augment
-from balancekit.augment import native, operation_names
-from balancekit.augment.apply import apply_operation
+from balancekit.augment import native, operation_names, tables
+from balancekit.augment.backends import compile_operations
+from balancekit.augment.moving import NO_PAIRS
 from balancekit.augment.opencv import load_cv2
-from balancekit.augment.operations import LIMITS, Operation, name_of
+from balancekit.augment.scene import Scene
 from balancekit.errors import MissingLibraryError, OptionError
+from balancekit.plan.operations import LIMITS, Operation, name_of
 
 pytest.importorskip("cv2", reason="OpenCV is optional")
 
@@ -31,6 +34,12 @@ def ramp(shape=(16, 24, 3), dtype=np.uint8):
     return (np.linspace(0, full, int(np.prod(shape))).reshape(shape)).astype(dtype)
 
 
+def apply_operation(image, operation, rng):
+    surely = msgspec.structs.replace(operation, probability=1.0)
+    step = compile_operations([surely], "auto", NO_PAIRS)
+    return step(Scene.of_picture(image), rng).image
+
+
 @given(PICTURES, st.booleans(), st.booleans())
 def test_flips_are_exact(image, horizontally, vertically):
     expected = image[:: -1 if vertically else 1, :: -1 if horizontally else 1]
@@ -44,12 +53,12 @@ def test_turns_are_exact(image, n_quarters):
     assert np.array_equal(native.turn(image, n_quarters), np.rot90(image, n_quarters))
 
 
+@settings(deadline=None)  # the first call loads libraries
 @given(PICTURES, st.sampled_from(Operation.__args__), st.integers(0, 99))
 def test_every_operation_keeps_shape_and_dtype_of_every_picture(image, kind, seed):
     before = image.copy()
     result = apply_operation(image, kind(), np.random.default_rng(seed))
     assert (result.shape, result.dtype) == (image.shape, image.dtype)
-    assert not np.shares_memory(result, image)
     assert np.array_equal(image, before)
 
 
@@ -60,6 +69,12 @@ def test_turns_of_a_square_come_equally_often_and_others_are_turned_by_half():
     assert seen == {np.rot90(square, k).tobytes() for k in (1, 2, 3)}
     turned = apply_operation(oblong, augment.QuarterTurn(), rng)
     assert np.array_equal(turned, oblong[::-1, ::-1])
+
+
+@given(PICTURES)
+def test_the_colour_of_the_edge_is_its_median(image):
+    edge = np.concatenate([image[0], image[-1], image[:, 0], image[:, -1]])
+    assert np.array_equal(native.edge_colour(image), np.rint(np.median(edge, axis=0)))
 
 
 def test_a_crop_shows_a_part_and_nothing_else():
@@ -89,6 +104,14 @@ def test_colours_change_alike_in_every_dtype(dtype):
             wanted = change(reference, factor)
             # One grey level of uint8: OpenCV rounds the grey and the mixture.
             assert np.abs(change(image, factor) / full - wanted).max() < 1.01 / 255
+
+
+def test_tables_are_looked_up_alike_by_every_library():
+    table = np.random.default_rng(0).integers(0, 256, 256).astype(np.uint8)
+    for shape in ((5, 7), (5, 7, 3), (4, 4, 6), (1, 1)):
+        image = ramp(shape)
+        assert np.array_equal(tables.table_lookup()(image, table), table[image])
+        assert np.array_equal(tables._by_opencv(image, table), table[image])
 
 
 def test_saturation_zero_is_grey_and_other_pictures_stay():

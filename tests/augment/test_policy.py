@@ -12,13 +12,18 @@ from balancekit.augment import (
     Blur,
     Brightness,
     HorizontalFlip,
+    RandomCrop,
+    RandomResize,
     VerticalFlip,
     operation_names,
     task_names,
 )
+from balancekit.augment.scene import Scene
 from balancekit.errors import OptionError
 from balancekit.labels import Labels, SampleKey
 from balancekit.plan import NoAugmentation, TaskAugmentation
+from balancekit.plan.choices import Finding
+from balancekit.plan.operations import LIMITS
 from balancekit.stats import Balance, Stats
 
 pytest.importorskip("cv2", reason="OpenCV is optional")
@@ -61,6 +66,11 @@ def stats_of(class_names, media="pictures"):
     )
 
 
+def scene_of(image):
+    """A scene, so that tasks with boxes, masks or keypoints take it too."""
+    return Scene(image=image)
+
+
 def two_flips(seed=0):
     flips = (HorizontalFlip(probability=0.5), VerticalFlip(probability=0.5))
     return AugmentationPolicy(task="aerial", operations=flips, seed=seed)
@@ -68,17 +78,17 @@ def two_flips(seed=0):
 
 @pytest.mark.parametrize("task", task_names())
 def test_the_same_key_gives_the_same_bytes_and_another_gives_others(task):
-    image = picture()
+    scene = scene_of(picture())
     policy = AugmentationPolicy.for_task(task, seed=5)
     again = pickle.loads(pickle.dumps(policy))
     for index in range(5):
         key = KEY._replace(index=index)
-        assert policy(image, key).tobytes() == again(image, key).tobytes()
+        assert policy(scene, key).image.tobytes() == again(scene, key).image.tobytes()
     for other in ({"epoch": 4}, {"repeat": 3}, {"index": 2**40}):
         keys = [KEY._replace(index=index) for index in range(20)]
         changed = [key._replace(**other) for key in keys]
-        first = [policy(image, key).tobytes() for key in keys]
-        assert first != [policy(image, key).tobytes() for key in changed]
+        first = [policy(scene, key).image.tobytes() for key in keys]
+        assert first != [policy(scene, key).image.tobytes() for key in changed]
 
 
 @pytest.mark.parametrize(
@@ -124,7 +134,7 @@ def test_shape_and_dtype_stay_and_the_input_is_not_changed(task, shape, dtype):
     image.flags.writeable = False
     policy = AugmentationPolicy.for_task(task)
     for index in range(8):
-        result = policy(image, SampleKey(0, index, 0))
+        result = policy(scene_of(image), SampleKey(0, index, 0)).image
         assert (result.shape, result.dtype) == (image.shape, image.dtype)
         assert result.flags.c_contiguous
         assert result.flags.writeable
@@ -273,3 +283,141 @@ def test_no_augmentation_changes_nothing():
     policy = AugmentationPolicy.from_plan(NoAugmentation())
     assert np.array_equal(policy(image, KEY), image)
     assert not any(record.used for record in policy.explain())
+
+
+# --- strength ----------------------------------------------------------------------------------
+
+
+def test_a_scaled_policy_is_as_much_stronger_and_keeps_within_limits():
+    policy = AugmentationPolicy.for_task("aerial", seed=4)
+    assert policy.scaled(1) == policy
+    assert policy.scaled(2.0).seed == 4
+    assert policy.scaled(2.0).explain() == policy.explain()
+    for factor in (0, 0.3, 2.5, 1e9, 1e-300):
+        for before, after in zip(policy.operations, policy.scaled(factor).operations, strict=True):
+            assert after.probability == pytest.approx(min(1, before.probability * factor))
+            for field in ("max_change_share", "max_sigma_px", "max_degrees"):
+                if field in before.__struct_fields__:
+                    wanted = min(getattr(before, field) * factor, LIMITS[field][1])
+                    assert getattr(after, field) == pytest.approx(wanted)
+
+
+def test_a_crop_scaled_by_two_cuts_off_twice_as_much_and_a_scale_is_squared():
+    operations = (RandomCrop(min_area_share=0.9), RandomResize(min_scale=0.9, max_scale=1.1))
+    policy = AugmentationPolicy(task="aerial", operations=operations)
+    crop, resize = policy.scaled(2).operations
+    assert crop.min_area_share == pytest.approx(0.8)
+    assert (resize.min_scale, resize.max_scale) == pytest.approx((0.81, 1.21))
+
+
+def test_a_policy_scaled_to_nothing_changes_nothing():
+    image = picture()
+    policy = AugmentationPolicy.for_task("aerial").scaled(0)
+    assert all(np.array_equal(policy(image, SampleKey(0, i, 0)), image) for i in range(20))
+
+
+def test_a_stronger_policy_changes_pictures_more():
+    image = picture()
+    policy = AugmentationPolicy.for_task("digits")
+
+    def change(factor):
+        scaled = policy.scaled(factor)
+        keys = [SampleKey(0, i, 0) for i in range(60)]
+        return np.mean([np.abs(scaled(image, k).astype(float) - image).mean() for k in keys])
+
+    changes = [change(factor) for factor in (0, 0.5, 1, 2)]
+    assert changes == sorted(changes)
+    assert changes[0] == 0 < changes[1]
+
+
+@pytest.mark.parametrize("factor", [-1, float("nan"), float("inf"), "2", True, None])
+def test_a_factor_that_is_none_is_refused(factor):
+    with pytest.raises(OptionError, match=r"factor: expected a number in \[0, ∞\), got"):
+        AugmentationPolicy.for_task("natural").scaled(factor)
+
+
+def test_an_augmenter_of_another_library_has_no_strength_to_scale():
+    policy = AugmentationPolicy.from_augmenter(np.copy)
+    assert policy.scaled(1).augmenter is policy.augmenter
+    assert policy.scaled(0).augmenter is None
+    with pytest.raises(OptionError, match="expected 0 or 1 for a policy with function copy"):
+        policy.scaled(0.5)
+
+
+# --- pairs ----------------------------------------------------------------------------------------
+
+
+def reasons(*args, **options):
+    records = AugmentationPolicy.for_task(*args, **options).explain()
+    return {record.operation: "" if record.used else record.reason for record in records}
+
+
+def test_keypoints_are_mirrored_once_their_pairs_are_known():
+    without = reasons("keypoints")["horizontal-flip"]
+    assert "Left out until keypoint_pairs tell which keypoints" in without
+    assert reasons("keypoints", keypoint_pairs=[(1, 2)])["horizontal-flip"] == ""
+    assert reasons("natural")["horizontal-flip"] == ""
+
+
+def test_masks_of_left_and_right_are_mirrored_once_their_pairs_are_known():
+    names = ["background", "left hand", "right hand", "head"]
+    without = reasons("semantic-segmentation", names)["horizontal-flip"]
+    assert "class_pairs" in without
+    assert reasons("semantic-segmentation", names, class_pairs=[(1, 2)])["horizontal-flip"] == ""
+    # One pair of two is not enough, and the label of a whole picture is exchanged by nobody.
+    more = [*names, "left foot", "right foot"]
+    assert "foot" in reasons("semantic-segmentation", more, class_pairs=[(1, 2)])["horizontal-flip"]
+    assert "hand" in reasons("natural", names, class_pairs=[(1, 2)])["horizontal-flip"]
+
+
+@pytest.mark.parametrize("name", ["keypoint_pairs", "class_pairs"])
+@pytest.mark.parametrize(
+    "pairs", [[(1, 1)], [(0, 1), (1, 2)], [(0, -1)], [(0, 1, 2)], [0, 1], 3, [("a", "b")]]
+)
+def test_pairs_that_are_none_are_refused(name, pairs):
+    with pytest.raises(OptionError, match=f"{name}: expected"):
+        AugmentationPolicy.for_task("keypoints", **{name: pairs})
+
+
+# --- findings and plans ---------------------------------------------------------------------------
+
+
+def test_findings_make_verdicts_stricter_and_never_milder():
+    found = [
+        Finding(operation=operation, verdict=verdict, reason="Measured.", source="pictures")
+        for operation, verdict in [
+            ("horizontal-flip", "cautious"),
+            ("blur", "forbidden"),
+            ("vertical-flip", "cautious"),
+        ]
+    ]
+    policy = AugmentationPolicy.for_task("natural", findings=found)
+    records = {record.operation: record for record in policy.explain()}
+    assert records["horizontal-flip"].verdict == "cautious"
+    assert HorizontalFlip(probability=0.25) in policy.operations
+    assert (records["blur"].verdict, records["blur"].used) == ("forbidden", False)
+    assert records["blur"].decided_by == "data"
+    assert records["vertical-flip"].verdict == "forbidden"
+    assert records["vertical-flip"].decided_by == "rules"
+
+
+def test_a_plan_says_operations_backend_and_pairs():
+    operations = (HorizontalFlip(probability=0.1), Blur(max_sigma_px=0.2))
+    plan = TaskAugmentation(
+        task="keypoints", operations=operations, backend="native", keypoint_pairs=((0, 1),)
+    )
+    policy = AugmentationPolicy.from_plan(plan)
+    assert policy.operations == operations
+    assert (policy.backend, policy.keypoint_pairs) == ("native", ((0, 1),))
+    wrong = TaskAugmentation(task="keypoints", operations=(VerticalFlip(),))
+    with pytest.raises(OptionError, match="vertical-flip"):
+        AugmentationPolicy.from_plan(wrong)
+    right = TaskAugmentation(
+        task="keypoints",
+        operations=(VerticalFlip(),),
+        allow=("vertical-flip",),
+        because={"vertical-flip": "seen from above"},
+    )
+    policy = AugmentationPolicy.from_plan(right)
+    assert policy.operations == (VerticalFlip(),)
+    assert "seen from above" in [record.because for record in policy.explain()]

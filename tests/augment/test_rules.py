@@ -1,14 +1,19 @@
 """The task rules are complete, and policies keep to them."""
 
+import re
+import runpy
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import balancekit
 from balancekit.augment import AugmentationPolicy, operation_names, task_names
 from balancekit.augment.class_names import class_name_findings
-from balancekit.augment.operations import Operation, name_of
 from balancekit.augment.rules import TRANSFORMS, load_rules
 from balancekit.errors import OptionError
+from balancekit.plan.operations import Operation, name_of
 
 CELLS = [
     pytest.param(cell, id=f"{task}-{column}")
@@ -116,12 +121,13 @@ def used_in(task, class_names=None):
 
 
 def test_tasks_use_what_suits_them():
-    assert used_in("unknown") == {"brightness", "contrast"}
+    assert used_in("unknown") - {"small-rotation"} == {"brightness", "contrast"}
     assert used_in("aerial") == set(operation_names())
     assert "both-flips" not in used_in("natural")
     assert not {"horizontal-flip", "both-flips", "quarter-turn"} & used_in("digits")
-    # Boxes would stay where they are; a defect or a heart has a side that rules cannot see.
-    assert not {"horizontal-flip", "random-crop"} & used_in("detection")
+    assert {"horizontal-flip", "random-crop"} <= used_in("detection")
+    # Left and right keypoints must be known; a defect or a heart has a side no rule can see.
+    assert "horizontal-flip" not in used_in("keypoints")
     assert "horizontal-flip" not in used_in("xray")
     assert {"horizontal-flip", "quarter-turn"} <= used_in("industrial")
     assert not {"blur", "gaussian-noise", "random-crop"} & used_in("industrial")
@@ -153,3 +159,29 @@ def test_class_names_speak_against_flips_and_turns(class_names, left_out):
         if record.operation in left_out:
             assert record.decided_by == "class-names"
             assert "classes such as" in record.reason
+
+
+def page_script():
+    root = Path(balancekit.__file__).parent.parent
+    page = root / "docs" / "reference" / "augmentation-rules.md"
+    return runpy.run_path(str(root / "docs" / "augmentation_rules_page.py")), page
+
+
+def test_the_page_of_the_rules_is_up_to_date():
+    script, page = page_script()
+    assert page.read_text() == script["augmentation_rules_page"](), "run `python docs/make.py`"
+
+
+def test_every_source_of_a_rule_is_told_in_full_and_none_besides():
+    script, _ = page_script()
+    cells = [cell for rules in load_rules().tasks.values() for cell in rules.cells.values()]
+    named = {name for cell in cells for name in re.split(r"[;,] ", cell.source)}
+    assert set(script["SOURCES"]) == named
+
+
+@pytest.mark.parametrize("task", task_names())
+def test_the_page_has_a_row_of_marks_for_every_task(task):
+    _, page = page_script()
+    (row,) = [line for line in page.read_text().splitlines() if line.startswith(f"| [{task}](#")]
+    marks = [mark.strip(" *").replace("C?", "?") for mark in row.split("|")[2:-1]]
+    assert "".join(marks) == TABLE[task]

@@ -1,6 +1,8 @@
 """The modules of the benchmarks are scripts, which import each other by their own folder."""
 
 collect_ignore = [
+    "augment.py",
+    "augment_cases.py",
     "cases.py",
     "generate.py",
     "loss_cases.py",

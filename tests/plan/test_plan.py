@@ -1,6 +1,7 @@
 """A plan is written and read without loss, and refused with every contradiction in its place."""
 
 import tomllib
+from typing import get_args
 
 import hypothesis.strategies as st
 import msgspec
@@ -12,7 +13,6 @@ from balancekit import Labels, Plan, PlanError, analyze
 from balancekit.augment import operation_names, task_names
 from balancekit.errors import OptionError
 from balancekit.plan import (
-    PICTURE_OPERATIONS,
     PICTURE_TASKS,
     ClassBalanced,
     CorrectAfterTraining,
@@ -30,6 +30,15 @@ from balancekit.plan import (
     TaskAugmentation,
     Uniform,
     WeightedBce,
+)
+from balancekit.plan.choices import Backend, Finding
+from balancekit.plan.mixes import CMO, Mix
+from balancekit.plan.operations import Blur, HorizontalFlip, Operation
+from balancekit.plan.repeats import (
+    RepeatAugmentation,
+    SameStrength,
+    StrengthByClass,
+    StrengthByRarity,
 )
 from balancekit.weights import power_weights
 
@@ -49,14 +58,36 @@ texts = st.text(max_size=8)  # all of Unicode but lone surrogates, control chara
 numbers = st.floats(allow_nan=False)
 positive = st.floats(1e-6, 1e6)
 names = st.lists(texts, max_size=3).map(tuple)
-operations = st.lists(st.sampled_from(PICTURE_OPERATIONS), max_size=3).map(tuple)
+operations = st.lists(st.sampled_from(operation_names()), max_size=3).map(tuple)
 some_weights = st.none() | st.lists(numbers, max_size=4).map(tuple)
 
 sampling = st.just(Natural()) | st.just(Uniform()) | st.builds(Power, alpha=st.floats(-4, 4))
+shares = st.floats(0, 1)
+strengths = (
+    st.builds(SameStrength, strength=shares)
+    | st.builds(StrengthByClass, strengths=st.dictionaries(texts, shares), others=shares)
+    | st.builds(StrengthByRarity, strongest=shares)
+)
+done = st.none() | st.lists(
+    st.sampled_from(get_args(Operation)).flatmap(lambda kind: st.builds(kind, probability=shares)),
+    max_size=3,
+).map(tuple)
+pairs = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), max_size=2).map(tuple)
 augmentation = st.just(NoAugmentation()) | st.builds(
     TaskAugmentation,
     task=st.sampled_from(PICTURE_TASKS),
+    backend=st.sampled_from(get_args(Backend)),
+    operations=done,
     allow=operations,
+    because=st.dictionaries(st.sampled_from(operation_names()), texts, max_size=2),
+    findings=st.lists(
+        st.builds(Finding, operation=st.sampled_from(operation_names()), reason=texts),
+        max_size=2,
+    ).map(tuple),
+    keypoint_pairs=pairs,
+    class_pairs=pairs,
+    repeats=st.none() | st.builds(RepeatAugmentation, operations=done, strength=strengths),
+    mix=st.none() | st.sampled_from([kind() for kind in get_args(Mix)]),
 )
 losses = (
     st.builds(CrossEntropy, class_weights=some_weights)
@@ -189,9 +220,147 @@ def test_all_that_is_wrong_is_told_at_once_with_its_place(tmp_path):
         "objektive: no such field",
         "sampling.kind: expected one of natural, uniform, power, fixed, effective-number, "
         "repeat-factor, capped, schedule, got 'natrual'. Did you mean 'natural'?",
-        "schema: invalid enum value 'balancekit.plan/9'",
+        "schema: expected one of balancekit.plan/1, got 'balancekit.plan/9'. Did you mean "
+        "'balancekit.plan/1'?",
         "seed: expected `int`, got `str`",
     ]
+
+
+AUGMENTED = """\
+kind = "task"
+task = "digits"
+operations = [{{ kind = "blur", max_sigma_px = 2 }}, {operation}]
+{more}
+[augmentation.repeats]
+{repeats}
+"""
+MISSPELT = {
+    "an operation": (
+        {"operation": '{ kind = "gausian-noise" }'},
+        "augmentation.operations[1].kind: expected one of random-crop, random-resize, "
+        "horizontal-flip, vertical-flip, both-flips, quarter-turn, small-rotation, elastic, "
+        "brightness, contrast, saturation, hue, blur, gaussian-noise, cutout, got "
+        "'gausian-noise'. Did you mean 'gaussian-noise'?",
+    ),
+    "an argument": (
+        {"operation": '{ kind = "hue", max_shift = 3.0 }'},
+        "augmentation.operations[1]: object contains unknown field `max_shift`. Expected "
+        "probability, max_shift_degrees. Did you mean 'max_shift_degrees'?",
+    ),
+    "the argument of another operation": (
+        {"operation": '{ kind = "hue", max_sigma_px = 3.0 }'},
+        "augmentation.operations[1]: object contains unknown field `max_sigma_px`. Expected "
+        "probability, max_shift_degrees.",
+    ),
+    "a value beyond its limits": (
+        {"operation": '{ kind = "hue", probability = 1.5 }'},
+        "augmentation.operations[1]: Hue.probability: expected a share in [0, 1], such as 0.5, "
+        "got 1.5",
+    ),
+    "a value of another type": (
+        {"operation": '{ kind = "hue", probability = "often" }'},
+        "augmentation.operations[1].probability: expected `float`, got `str`",
+    ),
+    "an operation by name alone": (
+        {"operation": '"hue"'},
+        'augmentation.operations[1]: expected a table with kind = "random-crop", '
+        '"random-resize", "horizontal-flip", "vertical-flip", "both-flips", "quarter-turn", '
+        '"small-rotation", "elastic", "brightness", "contrast", "saturation", "hue", "blur", '
+        '"gaussian-noise" or "cutout", got `str`',
+    ),
+    "a backend": (
+        {"more": 'backend = "natve"'},
+        "augmentation.backend: expected one of auto, native, albumentations, imgaug, got "
+        "'natve'. Did you mean 'native'?",
+    ),
+    "a field": (
+        {"more": 'alow = ["blur"]'},
+        "augmentation: object contains unknown field `alow`. Expected task, backend, "
+        "operations, allow, forbid, because, findings, keypoint_pairs, class_pairs, repeats, "
+        "mix. Did you mean 'allow'?",
+    ),
+    "a reason": (
+        {"more": 'because = { hu = "x" }'},
+        "augmentation: because: expected one of random-crop, random-resize, horizontal-flip, "
+        "vertical-flip, both-flips, quarter-turn, small-rotation, elastic, brightness, contrast, "
+        "saturation, hue, blur, gaussian-noise, cutout, mixup, cutmix, remix, balanced-mixup, "
+        "cmo, copy-paste, got 'hu'. Did you mean 'hue'?",
+    ),
+    "forbidden and done": (
+        {"more": 'forbid = ["blur"]'},
+        "augmentation: operations, forbid: expected each operation in one, got ['blur'] in both",
+    ),
+    "a mix": (
+        {"more": 'mix = { kind = "cut-mix" }'},
+        "augmentation.mix.kind: expected one of mixup, cutmix, remix, balanced-mixup, cmo, "
+        "copy-paste, got 'cut-mix'. Did you mean 'cutmix'?",
+    ),
+    "the argument of a mix": (
+        {"more": 'mix = { kind = "cmo", foregruond = { kind = "uniform" } }'},
+        "augmentation.mix: object contains unknown field `foregruond`. Expected probability, "
+        "warmup_epochs, cooldown_epochs, alpha, foreground. Did you mean 'foreground'?",
+    ),
+    "targets in a mix": (
+        {"more": 'mix = { kind = "cmo", foreground = { kind = "unifrom" } }'},
+        "augmentation.mix.foreground.kind: expected one of natural, uniform, power, fixed, "
+        "effective-number, repeat-factor, got 'unifrom'. Did you mean 'uniform'?",
+    ),
+    "a strength": (
+        {"repeats": 'strength = { kind = "by-rarety" }'},
+        "augmentation.repeats.strength.kind: expected one of same, by-class, by-rarity, got "
+        "'by-rarety'. Did you mean 'by-rarity'?",
+    ),
+    "a number for a strength": (
+        {"repeats": "strength = 0.5"},
+        'augmentation.repeats.strength: expected a table with kind = "same", "by-class" or '
+        '"by-rarity", got `float`',
+    ),
+    "a strength beyond its limits": (
+        {"repeats": 'strength = { kind = "by-class", strengths = { a = 2.0 } }'},
+        "augmentation.repeats.strength: strengths.a: expected a number in [0, 1], got 2.0. At 1 "
+        "the first repeat is augmented in full already",
+    ),
+    "an operation of repeats": (
+        {"repeats": 'operations = [{ kind = "blurr" }]'},
+        "augmentation.repeats.operations[0].kind: expected one of random-crop, random-resize, "
+        "horizontal-flip, vertical-flip, both-flips, quarter-turn, small-rotation, elastic, "
+        "brightness, contrast, saturation, hue, blur, gaussian-noise, cutout, got 'blurr'. Did "
+        "you mean 'blur'?",
+    ),
+    "a class of repeats": (
+        {"repeats": 'strength = { kind = "by-class", strengths = { aa = 0.5 } }'},
+        "augmentation.repeats.strength.strengths: expected names of classes, got 'aa'. Did you "
+        "mean 'a'?",
+    ),
+}
+
+
+def augmented(**parts):
+    empty = {"operation": '{ kind = "hue" }', "more": "", "repeats": ""}
+    return TOML.replace('kind = "none"', AUGMENTED.format(**(empty | parts)))
+
+
+def test_a_plan_with_operations_repeats_and_a_mix_is_read(tmp_path):
+    (tmp_path / "plan.toml").write_text(augmented(more='mix = { kind = "cmo" }'))
+    read = Plan.load(tmp_path / "plan.toml").augmentation
+    assert read.operations[0] == Blur(max_sigma_px=2)
+    assert read.repeats == RepeatAugmentation()
+    assert read.mix == CMO()
+
+
+@pytest.mark.parametrize(("parts", "words"), MISSPELT.values(), ids=MISSPELT.keys())
+def test_misspelt_augmentation_of_a_file_is_told_with_its_place_and_what_is_near(
+    tmp_path, parts, words
+):
+    message = refusal(tmp_path, augmented(**parts))
+    assert message == f"{tmp_path / 'plan.toml'}: plan:\n  - {words}"
+
+
+def test_a_plan_from_before_operations_is_read(tmp_path):
+    old = 'kind = "task"\ntask = "digits"\nallow = ["blur"]\nforbid = []'
+    (tmp_path / "plan.toml").write_text(TOML.replace('kind = "none"', old))
+    read = Plan.load(tmp_path / "plan.toml").augmentation
+    assert read == TaskAugmentation(task="digits", allow=("blur",))
 
 
 NONSENSE = {
@@ -432,9 +601,8 @@ def test_a_seed_that_nothing_can_draw_with_is_refused(seed):
         plan(seed=seed).check()
 
 
-def test_names_of_tasks_and_operations_are_those_of_augmentation():
+def test_names_of_tasks_are_those_of_augmentation():
     assert tuple(task_names()) == PICTURE_TASKS
-    assert tuple(operation_names()) == PICTURE_OPERATIONS
 
 
 @pytest.mark.parametrize(
@@ -443,8 +611,18 @@ def test_names_of_tasks_and_operations_are_those_of_augmentation():
         ({"task": "natual"}, "task: expected one of .* Did you mean 'natural'"),
         ({"task": "natural", "allow": ("vertical-flpi",)}, "allow: .*'vertical-flip'"),
         ({"task": "natural", "allow": ("blur",), "forbid": ("blur",)}, "in both"),
+        ({"task": "natural", "backend": "cv2"}, "backend: expected one of auto, native"),
+        ({"task": "natural", "operations": "blur"}, "operations: expected a tuple of operations"),
+        (
+            {"task": "natural", "operations": (Blur,)},
+            r"operations\[0\]: expected an operation such as Blur",
+        ),
+        (
+            {"task": "natural", "operations": (HorizontalFlip(),), "forbid": ("horizontal-flip",)},
+            "operations, forbid: expected each operation in one",
+        ),
     ],
-    ids=["task", "operation", "both"],
+    ids=["task", "operation", "both", "backend", "a word", "a class", "forbidden"],
 )
 def test_misspelt_augmentation_is_refused(options, message):
     with pytest.raises(OptionError, match=message):

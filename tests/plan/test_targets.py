@@ -243,7 +243,8 @@ NESTED = {
     "a misspelt curve": (
         'kind = "schedule"\nepochs = 3\ncurve = "x"\n[sampling.start]\nkind = "natural"\n'
         '[sampling.end]\nkind = "uniform"',
-        "sampling.curve: invalid enum value 'x'",
+        "sampling.curve: expected one of linear, step, parabolic, cosine, half-cosine, "
+        "square-root, got 'x'.",
     ),
     "a class that is not there": (
         'kind = "fixed"\n[sampling.shares]\naa = 0.5\nb = 0.25\nc = 0.25',

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balancekit import Labels, analyze, recommend
+from balancekit import AugmentationPolicy, Labels, Plan, analyze, recommend
 from balancekit.errors import DataError, OptionError, PlanError
 from balancekit.plan import (
     CorrectAfterTraining,
@@ -18,6 +18,7 @@ from balancekit.plan import (
     Uniform,
     WeightedBce,
 )
+from balancekit.plan.choices import Finding
 from balancekit.priors import correction_strength
 from balancekit.recommender import RULES, baseline
 
@@ -133,6 +134,29 @@ def test_multi_label_data_get_a_weight_for_each_label():
 def test_augmentation_follows_what_is_known_of_the_pictures(names, media, options, expected):
     stats = stats_of([30] * len(names), media, names)
     assert recommend(stats, **options).augmentation == expected
+
+
+FOUND = Finding(
+    operation="blur", verdict="forbidden", reason="80 % are blurred.", source="pictures"
+)
+
+
+def test_what_was_found_in_the_pictures_stays_with_the_plan_and_is_obeyed(tmp_path):
+    stats = stats_of([30, 30], "pictures", ["cat", "dog"])
+    plan = recommend(stats, picture_task="natural", findings=[FOUND])
+    assert plan.augmentation == TaskAugmentation(task="natural", findings=(FOUND,))
+    (reason,) = (reason for reason in plan.reasons if reason.part == "augmentation")
+    assert reason.because.endswith("; blur forbidden: 80 % are blurred")
+    plan.save(tmp_path / "plan.toml")
+    read = Plan.load(tmp_path / "plan.toml")
+    policy = AugmentationPolicy.from_plan(read.augmentation, read.data.class_names)
+    (blur,) = (decision for decision in policy.explain() if decision.operation == "blur")
+    assert (blur.used, blur.decided_by, blur.reason) == (False, "data", "80 % are blurred.")
+
+
+def test_findings_of_what_is_no_picture_are_refused():
+    with pytest.raises(OptionError, match="findings: expected none of samples"):
+        recommend(stats_of([30, 30], "rows"), findings=[FOUND])
 
 
 @pytest.mark.parametrize("counts", [[5], [5, 0]], ids=["one class", "one class with samples"])

@@ -1,4 +1,4 @@
-"""What can be done to a picture: one frozen value an operation.
+"""What augmentation can do to a picture: one frozen value an operation.
 
 Pixel positions are moved by the geometric operations, and left by the others. All
 strengths are largest ones: each sample draws its own between none and that.
@@ -8,21 +8,25 @@ from typing import ClassVar, get_args
 
 import msgspec
 
-from balancekit.augment.rules import unknown_name
 from balancekit.errors import OptionError
+from balancekit.plan.tagged import check_name
 
 __all__ = [
     "Blur",
     "BothFlips",
     "Brightness",
     "Contrast",
+    "Cutout",
+    "Elastic",
     "GaussianNoise",
     "HorizontalFlip",
+    "Hue",
     "Operation",
     "QuarterTurn",
     "RandomCrop",
     "RandomResize",
     "Saturation",
+    "SmallRotation",
     "VerticalFlip",
     "checked_name",
     "name_of",
@@ -61,6 +65,10 @@ LIMITS = {
     "min_area_share": (0.01, 1.0, "a share of the area in [0.01, 1], such as 0.8"),
     "min_scale": (0.1, 1.0, "a factor in [0.1, 1], such as 0.8"),
     "max_scale": (1.0, 10.0, "a factor in [1, 10], such as 1.25"),
+    "max_degrees": (0.0, 45.0, "a number of degrees in [0, 45], such as 10.0"),
+    "max_shift_degrees": (0.0, 180.0, "a number of degrees in [0, 180], such as 10.0"),
+    "max_shift_share": (0.0, 0.2, "a share of the shorter side in [0, 0.2], such as 0.02"),
+    "max_area_share": (0.0, 1.0, "a share of the area in [0, 1], such as 0.1"),
     "max_sigma_px": (0.0, 100.0, "a number of pixels in [0, 100], such as 1.0"),
     "max_std_share": (0.0, 1.0, "a share of the full range in [0, 1], such as 0.02"),
 }
@@ -144,6 +152,37 @@ class RandomResize(_Operation, frozen=True, kw_only=True, tag="random-resize"):
     max_scale: float = 1.15
 
 
+class SmallRotation(_Operation, frozen=True, kw_only=True, tag="small-rotation"):
+    """A turn by a few degrees about the centre; corners are filled as by `RandomResize`.
+
+    Args:
+        max_degrees: largest angle to either side, in [0, 45].
+    """
+
+    transforms: ClassVar[tuple[str, ...]] = ("small-rotation",)
+    moves_pixels: ClassVar[bool] = True
+
+    max_degrees: float = 10.0
+
+
+class Elastic(_Operation, frozen=True, kw_only=True, tag="elastic"):
+    """Every place moved a little, its neighbours nearly alike.
+
+    Boxes, polygons and keypoints cannot follow it: pictures that carry these are left as
+    they are.
+
+    Args:
+        max_shift_share: standard deviation of the shifts, as a share of the shorter side.
+
+    Source: Simard 2003.
+    """
+
+    transforms: ClassVar[tuple[str, ...]] = ("elastic",)
+    moves_pixels: ClassVar[bool] = True
+
+    max_shift_share: float = 0.02
+
+
 class Brightness(_Operation, frozen=True, kw_only=True, tag="brightness"):
     """All values multiplied by a factor from 1 - max_change_share to 1 + max_change_share."""
 
@@ -168,6 +207,18 @@ class Saturation(_Operation, frozen=True, kw_only=True, tag="saturation"):
     max_change_share: float = 0.2
 
 
+class Hue(_Operation, frozen=True, kw_only=True, tag="hue"):
+    """Colours turned round the circle of hues; only RGB is changed.
+
+    Args:
+        max_shift_degrees: largest turn to either side, in [0, 180].
+    """
+
+    transforms: ClassVar[tuple[str, ...]] = ("hue-saturation",)
+
+    max_shift_degrees: float = 10.0
+
+
 class Blur(_Operation, frozen=True, kw_only=True, tag="blur"):
     """A Gaussian blur whose standard deviation is up to max_sigma_px pixels."""
 
@@ -188,6 +239,20 @@ class GaussianNoise(_Operation, frozen=True, kw_only=True, tag="gaussian-noise")
     max_std_share: float = 0.02
 
 
+class Cutout(_Operation, frozen=True, kw_only=True, tag="cutout"):
+    """A rectangle filled with the median colour of the edge; annotations stay as they are.
+
+    Args:
+        max_area_share: largest share of the area that is covered, in [0, 1].
+
+    Source: DeVries 2017.
+    """
+
+    transforms: ClassVar[tuple[str, ...]] = ("cutout-mix",)
+
+    max_area_share: float = 0.1
+
+
 # In the order in which a policy carries them out: places first, then colours, sharpness
 # and noise, as in a camera.
 Operation = (
@@ -197,11 +262,15 @@ Operation = (
     | VerticalFlip
     | BothFlips
     | QuarterTurn
+    | SmallRotation
+    | Elastic
     | Brightness
     | Contrast
     | Saturation
+    | Hue
     | Blur
     | GaussianNoise
+    | Cutout
 )
 
 
@@ -230,6 +299,5 @@ def checked_name(operation: object) -> str:
     """
     if isinstance(operation, get_args(Operation)):
         return name_of(operation)
-    if operation not in operation_names():
-        raise OptionError(unknown_name("operation", operation, operation_names()))
+    check_name("operation", str(operation), operation_names())
     return str(operation)

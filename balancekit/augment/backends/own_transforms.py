@@ -1,0 +1,179 @@
+"""Transforms of albumentations that draw their numbers, or fill new places, as operations say.
+
+They are classes of classes that are only there once the library is loaded, so they are made
+in a function.
+"""
+
+import functools
+import math
+from typing import Any
+
+import numpy as np
+
+from balancekit.augment.adapters import load_albumentations
+from balancekit.augment.backends.native import hole_size
+from balancekit.augment.native import (
+    Picture,
+    as_dtype,
+    edge_colour,
+    full_range,
+    in_fours,
+    remap,
+)
+from balancekit.augment.opencv import load_cv2
+from balancekit.plan.operations import Operation, QuarterTurn, RandomCrop, RandomResize
+
+__all__ = ["own_transform"]
+
+Params = dict[str, Any]
+
+COARSENESS = 6
+"""Bumps along the shorter side of an elastic deformation. Source: Simard 2003, 4 px of 28."""
+
+
+def own_transform(name: str, operation: Operation, **options: Any) -> Any:
+    """A transform made for an operation, with its probability.
+
+    Args:
+        name: Turn, Warp, Deform, TurnHue or Erase.
+        operation: what the transform reads its limits from.
+        options: for the class of albumentations that it is derived from.
+    """
+    transform = _classes()[name](p=operation.probability, **options)
+    transform.operation = operation
+    return transform
+
+
+@functools.cache
+def _classes() -> dict[str, Any]:
+    return {kind.__name__: kind for kind in (*_motions(), *_changes())}
+
+
+def _motions() -> tuple[Any, ...]:
+    """Classes of what moves pixels."""
+    library, cv2 = load_albumentations(), load_cv2()
+
+    class Turn(library.RandomRotate90):  # type: ignore[misc,name-defined]  # no types
+        """Half a turn; quarter turns of square pictures."""
+
+        def get_params(self) -> Params:
+            return {}
+
+        def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
+            height, width = params["shape"][:2]
+            is_free = isinstance(self.operation, QuarterTurn) and height == width
+            return {"factor": self.py_random.randint(1, 3) if is_free else 2}
+
+    class Warp(library.Affine):  # type: ignore[misc,name-defined]
+        """Crops, other scales and small rotations, on the median colour of the edge."""
+
+        def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
+            matrix = _drawn_matrix(self.operation, params["shape"], self.py_random)
+            return {"matrix": matrix, "output_shape": params["shape"][:2]}
+
+        def apply(self, img: Picture, **params: Any) -> Picture:
+            is_part = _is_part(params["matrix"])
+            self.border_mode = cv2.BORDER_REPLICATE if is_part else cv2.BORDER_CONSTANT
+
+            def warped(part: Picture) -> Picture:
+                self.fill = tuple(map(float, np.atleast_1d(edge_colour(part))))
+                changed: Picture = super(Warp, self).apply(part, **params)
+                return changed
+
+            return in_fours(img, warped)
+
+    class Deform(library.ElasticTransform):  # type: ignore[misc,name-defined]
+        """Smooth shifts whose size follows that of the picture."""
+
+        def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
+            shape = params["shape"][:2]
+            side_px = min(shape)
+            std_px = self.py_random.uniform(0, self.operation.max_shift_share) * side_px
+            x, y = _smooth_shifts(shape, std_px, self.random_generator)
+            x += np.arange(shape[1], dtype=np.float32)
+            y += np.arange(shape[0], dtype=np.float32)[:, None]
+            return {"map_x": x, "map_y": y}
+
+        def apply(self, img: Picture, **params: Any) -> Picture:
+            return remap(img, (params["map_x"], params["map_y"]))
+
+    return Turn, Warp, Deform
+
+
+def _changes() -> tuple[Any, ...]:
+    """Classes of what changes pixels where they are."""
+    library = load_albumentations()
+
+    class TurnHue(library.ColorJitter):  # type: ignore[misc,name-defined]  # no types
+        """Another hue in RGB pictures of any type; others stay as they are."""
+
+        def apply(self, img: Picture, **params: Any) -> Picture:
+            if img.ndim == 2 or img.shape[2] != 3:
+                return img
+            if img.dtype == np.uint8:
+                changed: Picture = super().apply(img, **params)
+                return changed
+            full = full_range(img.dtype)
+            # float32 gives every 16-bit value back exactly.
+            changed = super().apply((img / full).astype(np.float32), **params)
+            return as_dtype(changed * full, img.dtype)
+
+    class Erase(library.CoarseDropout):  # type: ignore[misc,name-defined]
+        """One rectangle, filled with the median colour of the edge."""
+
+        def get_params_dependent_on_data(self, params: Params, data: Params) -> Params:
+            height, width = params["shape"][:2]
+            share = self.py_random.uniform(0, self.operation.max_area_share)
+            rows, columns = hole_size(height, width, share, self.random_generator)
+            top = self.py_random.randint(0, height - rows)
+            left = self.py_random.randint(0, width - columns)
+            return {"hole": (slice(top, top + rows), slice(left, left + columns))}
+
+        def apply(self, img: Picture, **params: Any) -> Picture:
+            result = img.copy()
+            result[params["hole"]] = edge_colour(img)
+            return result
+
+    return TurnHue, Erase
+
+
+def _drawn_matrix(operation: Any, shape: tuple[int, ...], rng: Any) -> Picture:
+    """Places of the old picture to those of the new one, the first pixel at (0, 0), [3, 3]."""
+    height, width = shape[:2]
+    if isinstance(operation, RandomCrop | RandomResize):
+        if isinstance(operation, RandomCrop):
+            scale = rng.uniform(operation.min_area_share, 1) ** -0.5
+        else:
+            scale = math.exp(
+                rng.uniform(math.log(operation.min_scale), math.log(operation.max_scale))
+            )
+        x, y = rng.uniform(0, 1) * width * (1 - scale), rng.uniform(0, 1) * height * (1 - scale)
+        matrix = np.array([[scale, 0, x], [0, scale, y], [0, 0, 1]])
+    else:
+        degrees = rng.uniform(-operation.max_degrees, operation.max_degrees)
+        cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
+        matrix = np.array([[cos, sin, 0], [-sin, cos, 0], [0, 0, 1]])
+        centre = np.array([width / 2, height / 2])
+        matrix[:2, 2] = centre - matrix[:2, :2] @ centre
+    matrix[:2, 2] += matrix[:2, :2] @ (0.5, 0.5) - 0.5
+    return matrix
+
+
+def _is_part(matrix: Picture) -> bool:
+    """Whether the new picture is a part of the old one, so that nothing has to be filled in."""
+    return bool(matrix[0, 1] == 0 and matrix[0, 0] >= 1)
+
+
+def _smooth_shifts(
+    shape: tuple[int, int], std_px: float, rng: np.random.Generator
+) -> tuple[Picture, Picture]:
+    """Shifts along x and y, float32 [H, W] each, smooth and of the given standard deviation."""
+    cv2 = load_cv2()
+    cell_px = min(shape) / COARSENESS
+    rows, columns = (math.ceil(side / cell_px) for side in shape)
+    coarse = rng.standard_normal((2, rows, columns), dtype=np.float32).transpose(1, 2, 0)
+    # Both at once, for which OpenCV takes a sixth of the time that it takes for one.
+    fields = cv2.resize(np.ascontiguousarray(coarse), shape[::-1], interpolation=cv2.INTER_CUBIC)
+    stds = cv2.meanStdDev(fields)[1].ravel().tolist()
+    x, y = (fields[..., i] * np.float32(std_px / max(stds[i], 1e-6)) for i in range(2))
+    return x, y
