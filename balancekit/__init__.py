@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from balancekit.augment import AugmentationPolicy, RepeatAware, Scene
-    from balancekit.augment.mixing import MixCollate, Mixer
-    from balancekit.augment.on_device import OnDevice
+    from balancekit.augment.mixing import MixCollate, Mixer, WithKeys
+    from balancekit.augment.on_device import OnDevice, SceneBatch
     from balancekit.comparison import Comparison, compare
     from balancekit.errors import (
         BalancekitError,
@@ -163,6 +163,7 @@ _ROOM_OF = {
     "ResumableLoader": "samplers.loader",
     "SampleKey": "labels",
     "Scene": "augment",
+    "SceneBatch": "augment.on_device",
     "Schedule": "plan",
     "SigmoidFocalLoss": "losses",
     "Stats": "stats",
@@ -172,6 +173,7 @@ _ROOM_OF = {
     "Uniform": "plan",
     "WeightedBCELoss": "losses",
     "WeightedCrossEntropyLoss": "losses",
+    "WithKeys": "augment.mixing",
     "analyze": "flow",
     "augment_to_disk": "materialize",
     "build": "pipeline",
@@ -255,6 +257,7 @@ __all__ = [
     "ResumableLoader",
     "SampleKey",
     "Scene",
+    "SceneBatch",
     "Schedule",
     "SigmoidFocalLoss",
     "Stats",
@@ -264,6 +267,7 @@ __all__ = [
     "Uniform",
     "WeightedBCELoss",
     "WeightedCrossEntropyLoss",
+    "WithKeys",
     "analyze",
     "augment_to_disk",
     "build",

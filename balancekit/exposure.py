@@ -1,14 +1,17 @@
 """Exposure: what training will see under a plan, before it starts."""
 
+import warnings
 from typing import Literal
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.errors import OptionError
+from balancekit.augment.planned import augmentation_of
+from balancekit.errors import BalancekitWarning, OptionError
 from balancekit.labels import Labels
 from balancekit.plan import Plan
+from balancekit.plan.checks import plan_notes
 from balancekit.samplers import ClassIndex, DrawOrder
 from balancekit.samplers.audit.tally import Carried, Composition
 from balancekit.samplers.orders.lengths import epoch_length
@@ -83,7 +86,8 @@ def preview(
 
     Raises:
         PlanError: the plan is for other data.
-        OptionError: batch_size or epochs is below 1.
+        OptionError: batch_size or epochs is below 1, or the rules forbid an operation or a mix
+            of the plan.
     """
     if batch_size < 1 or epochs < 1:
         raise OptionError(
@@ -91,6 +95,7 @@ def preview(
         )
     if not allow_other_data:
         plan.check_data(labels)
+    _check_augmentation(plan)
     index = ClassIndex.for_targets(labels, plan.sampling)
     length = epoch_length(index, plan.sampling, width=batch_size)
     order = DrawOrder(index, plan.sampling, (length,), plan.seed)
@@ -119,6 +124,13 @@ def preview(
         wanted_prior=tuple(plan.wanted().tolist()),
         corrected_after_training=bool(np.ptp(plan.correction_shift()) > 1e-6),
     )
+
+
+def _check_augmentation(plan: Plan) -> None:
+    """Refuse what `build` would, and sooner; and tell of what does nothing."""
+    augmentation_of(plan.augmentation, plan.data.class_names, plan.data.class_counts)
+    for note in plan_notes(plan):
+        warnings.warn(f"plan: {note}.", BalancekitWarning, stacklevel=3)
 
 
 def _labels_per_batch(

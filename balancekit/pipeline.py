@@ -1,5 +1,6 @@
 """Pipeline: a plan and a data set made into ordinary torch objects."""
 
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -15,7 +16,7 @@ from balancekit.augment import AugmentationPolicy
 from balancekit.augment.mixing.mixer import Mixer
 from balancekit.augment.planned import augmentation_of
 from balancekit.augment.repeats import RepeatAware
-from balancekit.errors import OptionError
+from balancekit.errors import BalancekitWarning, OptionError
 from balancekit.labels import Labels, SampleKey, labels_of
 from balancekit.losses import (
     ClassBalancedLoss,
@@ -41,6 +42,7 @@ from balancekit.plan import (
     WeightedBce,
     is_steady,
 )
+from balancekit.plan.checks import plan_notes
 from balancekit.plan.mixes import mix_name
 from balancekit.samplers import State
 from balancekit.samplers.loader import BalancedBatchSampler, ResumableLoader
@@ -60,7 +62,8 @@ class Pipeline:
         dataset: the data set of the loader, asked by `SampleKey`.
         batch_mix: mixes the pictures of a batch, on any device, where the plan says so:
             `inputs, targets = batch_mix(inputs, targets, step=step)`. The criterion takes the
-            mixed targets, float [N, n_classes].
+            mixed targets, float [N, n_classes]; it warns once where it is to learn from
+            class indices although batches are to be mixed.
     """
 
     plan: Plan
@@ -163,8 +166,8 @@ def build(
     Args:
         plan: of `recommend`, or from a file.
         dataset: map-style, giving `(input, target, …)` by index. Under a plan with
-            augmentation the inputs are pictures: arrays uint8 [height, width] or
-            [height, width, 3], or PIL images.
+            augmentation the inputs are pictures: arrays [height, width] or
+            [height, width, channels], uint8, uint16 or floats in [0, 1], or PIL images.
         labels: of the data set; read from it without loading samples if not given.
         batch_size: draws a batch on each rank.
         rank: of this process; "auto" asks torch.distributed, and is 0 without it.
@@ -186,6 +189,8 @@ def build(
     sampler = _sampler_of(plan, known, batch_size, rank, world_size)
     keyed = _keyed(plan, dataset, known, transform)
     criterion, batch_mix = criterion_of(plan), _mixer_of(plan, n_epochs)
+    if batch_mix is not None:
+        criterion.register_forward_pre_hook(ForgottenMix(batch_mix))
     # Its own generator: a DataLoader draws the workers' seeds from the global one otherwise.
     loader = TellingLoader(
         keyed,
@@ -212,6 +217,8 @@ def _checked_labels(
         raise OptionError(f"plan: expected a Plan (Plan.load reads one), got {type(plan).__name__}")
     known = labels_of(dataset) if labels is None else labels_of(labels)
     plan.check()
+    for note in plan_notes(plan):
+        warnings.warn(f"plan: {note}.", BalancekitWarning, stacklevel=3)
     if not allow_other_data:
         plan.check_data(known)
     if len(dataset) != len(known):
@@ -251,6 +258,7 @@ def _keyed(
         # What is augmented is a picture, whatever its source is: in testing too.
         pictures=plan.data.media == "pictures" or policy is not None,
         classes=SampleClasses(labels.class_ids, labels.offsets) if by_class else None,
+        float_pictures=policy is not None,
     )
 
 
@@ -285,6 +293,7 @@ class KeyedDataset:
         transform: of each input, after augmentation.
         pictures: whether integer arrays are pictures, to be made tensors without transform.
         classes: of the samples, for a policy that asks for them.
+        float_pictures: whether arrays of floats are pictures too, as all that a policy takes are.
     """
 
     dataset: Any
@@ -292,6 +301,7 @@ class KeyedDataset:
     transform: Callable[[Any], Any] | None
     pictures: bool
     classes: "SampleClasses | None" = None
+    float_pictures: bool = False
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -311,9 +321,18 @@ class KeyedDataset:
             inputs = self.policy(inputs, key)
         if self.transform is not None:
             inputs = self.transform(inputs)
-        elif _is_picture(inputs, self.pictures):
+        elif self._is_picture(inputs):
             inputs = picture_to_tensor(inputs)
         return (inputs, *rest)
+
+    def _is_picture(self, inputs: Any) -> bool:
+        if type(inputs).__module__.startswith("PIL."):
+            return True
+        if not isinstance(inputs, np.ndarray):
+            return False
+        if inputs.dtype in (np.uint8, np.uint16):
+            return self.pictures
+        return self.float_pictures and inputs.dtype.kind == "f"
 
 
 @dataclass(frozen=True, eq=False)
@@ -368,12 +387,6 @@ def picture_to_tensor(picture: Any) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(array, np.float32) / np.float32(scale))
 
 
-def _is_picture(inputs: Any, pictures: bool) -> bool:
-    if type(inputs).__module__.startswith("PIL."):
-        return True
-    return pictures and isinstance(inputs, np.ndarray) and inputs.dtype in (np.uint8, np.uint16)
-
-
 class TellingLoader(ResumableLoader):
     """A loader that says which epoch begins, before it gives the first batch of a pass.
 
@@ -393,6 +406,37 @@ class TellingLoader(ResumableLoader):
         """Batches of the next epoch, or of the rest of the one that was resumed."""
         self.epoch_begins(self.batch_sampler.epoch)  # type: ignore[union-attr]  # ours
         yield from super().__iter__()
+
+
+class ForgottenMix:
+    """Warns, once, of a criterion that learns from batches which were to be mixed and are not.
+
+    A mixer gives shares of classes whether or not it mixed a batch. So class indices, where a
+    model learns from them, have not been through it; labels of 0 and 1 do not tell.
+
+    Args:
+        batch_mix: what was to be called.
+    """
+
+    def __init__(self, batch_mix: Mixer) -> None:
+        self.batch_mix, self.is_told = batch_mix, False
+
+    def __call__(self, criterion: nn.Module, inputs: tuple[Any, ...]) -> None:
+        """Look at what the criterion is called with."""
+        if self.is_told or len(inputs) < 2 or not all(isinstance(one, Tensor) for one in inputs):
+            return
+        logits, targets = inputs[:2]
+        is_learning = torch.is_grad_enabled() and logits.requires_grad
+        # Where nothing is mixed, indices do as well.
+        if is_learning and targets.ndim == 1 and self.batch_mix.is_on(self.batch_mix.epoch):
+            self.is_told = True
+            warnings.warn(
+                f"plan: batches are to be mixed by {mix_name(self.batch_mix.mix)}, and the "
+                "criterion got class indices, of a batch that is not. Call inputs, targets = "
+                "pipeline.batch_mix(inputs, targets, step=step) before the model.",
+                BalancekitWarning,
+                stacklevel=5,
+            )
 
 
 def _tell_epoch(criterion: nn.Module, batch_mix: Mixer | None, plan: Plan, epoch: int) -> None:

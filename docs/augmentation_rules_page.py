@@ -53,7 +53,9 @@ goes by this table, `from_augmenter` holds the steps of your own augmenter again
 `policy.explain()` repeats reason and source: [Choose, allow and forbid](../how-to/augmentation.md).
 
 S is safe. C is cautious: rarer and weaker. F is forbidden. C? is cautious, and left out until you
-allow it: what would forbid it only you can know. *Unknown* forbids whatever any task forbids.
+allow it: what would forbid it only you can know. For `for_task`, *unknown* forbids whatever any
+task forbids; `from_augmenter` without a task goes by class names alone, and `explain` calls all
+other steps unchecked.
 """
 
 NAMES = """

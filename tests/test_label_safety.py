@@ -1,5 +1,6 @@
 """Training with and without an operation shows whether it keeps labels."""
 
+import random
 import re
 
 import msgspec
@@ -76,6 +77,44 @@ def test_the_same_call_gives_the_same_figures_and_leaves_global_generators_alone
     assert first != probe(seed=9)
     assert torch.equal(before[0], torch.get_rng_state())
     assert before[1] == np.random.get_state()[1].tolist()  # noqa: NPY002
+
+
+@pytest.mark.parametrize("n_channels", [None, 3, 5])
+def test_pictures_may_be_of_floats_and_of_any_number_of_channels(n_channels):
+    rng = np.random.default_rng(0)
+    shape = (8, 8) if n_channels is None else (8, 8, n_channels)
+    samples = [(rng.random(shape, np.float32), number % 2) for number in range(16)]
+    labels = [number % 2 for number in range(16)]
+    safety = probe_label_safety(samples, ["blur"], labels=labels, **QUICK | {"epochs": 1})
+    assert safety.bad == ()
+
+
+def test_a_transform_that_draws_globally_changes_neither_figures_nor_generators():
+    def noisy(picture):
+        noise = torch.rand(1).item() + np.random.rand() + random.random()  # noqa: NPY002
+        return torch.from_numpy(np.float32(picture / 255 + 0.1 * noise))[None]
+
+    def states():
+        numpy_state = np.random.get_state()  # noqa: NPY002
+        return random.getstate(), numpy_state[1].tolist(), numpy_state[2], torch.get_rng_state()
+
+    before = states()
+    first = probe(transform=noisy)
+    assert before[:3] == states()[:3]
+    assert torch.equal(before[3], states()[3])
+    torch.rand(1), np.random.rand(), random.random()  # noqa: NPY002
+    assert first == probe(transform=noisy)
+
+
+def test_progress_counts_the_trainings():
+    told = []
+    probe(["horizontal-flip", "blur"], on_progress=lambda *counts: told.append(counts), epochs=1)
+    assert told == [(number, 6) for number in range(7)]
+
+
+def test_a_list_of_samples_is_told_where_labels_go():
+    with pytest.raises(DataError, match=r"give the labels as well: labels=\["):
+        probe(labels=None)
 
 
 def test_every_seed_splits_anew_and_holds_out_a_share_of_each_class():

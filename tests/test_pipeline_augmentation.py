@@ -11,7 +11,7 @@ from torch import nn
 
 import balancekit as bk
 from balancekit.augment.repeats import RepeatAware
-from balancekit.errors import OptionError
+from balancekit.errors import BalancekitWarning, DataError, OptionError, PlanError
 from balancekit.pipeline import build
 from balancekit.plan import (
     ClassBalanced,
@@ -20,11 +20,12 @@ from balancekit.plan import (
     GaussianWeighted,
     Ghm,
     LogitAdjusted,
+    Natural,
     TaskAugmentation,
     Uniform,
     WeightedBce,
 )
-from balancekit.plan.mixes import CMO, CutMix, MixUp, Remix
+from balancekit.plan.mixes import CMO, CopyPaste, CutMix, MixUp, Remix
 from balancekit.plan.operations import Brightness, HorizontalFlip
 from balancekit.plan.repeats import (
     RepeatAugmentation,
@@ -142,7 +143,8 @@ def test_samples_of_several_classes_take_the_strongest():
             task="natural", backend="native", operations=(), repeats=again
         ),
     )
-    keyed = build(plan, Several(), labels, batch_size=2).dataset
+    with pytest.warns(BalancekitWarning, match="no sample repeats within an epoch"):
+        keyed = build(plan, Several(), labels, batch_size=2).dataset
     mirrored = [keyed[bk.SampleKey(0, index, 1)][0][0, 0, 7] > 0.5 for index in range(4)]
     assert mirrored == [False, True, False, True]
 
@@ -260,10 +262,89 @@ def test_a_mix_that_ends_before_training_needs_its_length():
 
 
 def test_a_mix_that_the_rules_forbid_needs_a_reason_in_the_plan():
-    with pytest.raises(OptionError, match="digits"):
-        build(plan_with(task="digits", mix=MixUp()), Pictures(), batch_size=6)
+    refused = plan_with(task="digits", mix=MixUp())
+    remedy = r"augmentation\.task: .*'digits'.* write because = \{ mixup = \"your reason\" \} under"
+    with pytest.raises(OptionError, match=remedy):
+        build(refused, Pictures(), batch_size=6)
+    with pytest.raises(OptionError, match=remedy):
+        bk.preview(refused, LABELS, batch_size=6)
     allowed = plan_with(task="digits", mix=MixUp(), because={"mixup": "measured"})
     assert build(allowed, Pictures(), batch_size=6).batch_mix is not None
+
+
+def test_preview_refuses_an_operation_as_building_does():
+    with pytest.raises(OptionError, match="forbidden for 'digits' pictures"):
+        bk.preview(plan_with(task="digits", operations=(MIRROR,)), LABELS, batch_size=6)
+
+
+@pytest.mark.parametrize(
+    "take",
+    [
+        lambda plan: build(plan, Pictures(), batch_size=6),
+        lambda plan: bk.preview(plan, LABELS, batch_size=6),
+    ],
+    ids=["build", "preview"],
+)
+def test_repeats_that_never_come_are_told(take):
+    again = RepeatAugmentation(strength=SameStrength())
+    plan = msgspec.structs.replace(
+        plan_with(repeats=again), sampling=Natural(), wanted_prior="training"
+    )
+    with pytest.warns(BalancekitWarning, match=r"augmentation\.repeats: with natural sampling"):
+        take(plan)
+
+
+def test_objects_cannot_be_pasted_where_pictures_have_classes_alone():
+    with pytest.raises(PlanError, match="needs masks or boxes, for classification data"):
+        build(plan_with(mix=CopyPaste()), Pictures(), batch_size=6)
+
+
+def test_a_list_of_samples_as_data_set_is_told_where_labels_go():
+    samples = [(SIDES, int(class_id)) for class_id in IDS]
+    with pytest.raises(DataError, match=r"labels=\["):
+        build(plan_with(), samples, batch_size=6)
+
+
+# --- a mix that is forgotten ----------------------------------------------------------------------
+
+
+def training_steps(pipeline, *, mixing, n_epochs=1):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    for _ in range(n_epochs):
+        for step, (inputs, targets) in enumerate(pipeline.loader):
+            if mixing:
+                inputs, targets = pipeline.batch_mix(inputs, targets, step=step)
+            pipeline.criterion(model(inputs), targets).backward()
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_forgotten_mix_is_told_once(copied):
+    pipeline = build(plan_with(mix=CutMix()), Pictures(), batch_size=12)
+    if copied:
+        pipeline = pickle.loads(pickle.dumps(pipeline))
+    with pytest.warns(BalancekitWarning, match=r"mixed by cutmix.*pipeline\.batch_mix") as told:
+        training_steps(pipeline, mixing=False, n_epochs=2)
+    assert len(told) == 1
+
+
+def test_a_forgotten_mix_is_told_when_it_begins():
+    plan = plan_with(mix=CutMix(warmup_epochs=1))
+    pipeline = build(plan, Pictures(), batch_size=12)
+    training_steps(pipeline, mixing=False)
+    with pytest.warns(BalancekitWarning, match="mixed by cutmix"):
+        training_steps(pipeline, mixing=False)
+
+
+@pytest.mark.parametrize("probability", [0.0, 1.0])
+def test_nothing_is_told_of_mixing_and_of_testing(probability):
+    pipeline = build(plan_with(mix=CutMix(probability=probability)), Pictures(), batch_size=12)
+    training_steps(pipeline, mixing=True)
+    for inputs, targets in pipeline.loader:  # a loss of held-out pictures
+        pipeline.criterion(torch.zeros(len(inputs), 3), targets)
+
+
+def test_nothing_is_told_without_a_mix():
+    training_steps(build(plan_with(), Pictures(), batch_size=12), mixing=False)
 
 
 def test_a_mixing_pipeline_is_pickled_and_copied_whole():
@@ -290,3 +371,15 @@ def test_a_policy_for_repeats_is_the_pipelines_own():
     policy = build(mirrored_repeats(SameStrength()), Sided(), batch_size=6).dataset.policy
     assert isinstance(policy, RepeatAware)
     assert policy.extra.operations == (MIRROR,)
+
+
+def test_pictures_of_floats_become_tensors_with_the_channels_first():
+    class Floats(Pictures):
+        def __getitem__(self, index):
+            picture, target = super().__getitem__(index)
+            return np.stack([picture] * 3, axis=2).astype(np.float32) / 255, target
+
+    pipeline = build(plan_with(operations=(MIRROR,)), Floats(), batch_size=4)
+    for loader in (pipeline.loader, pipeline.test_loader(Floats())):
+        inputs, _ = next(iter(loader))
+        assert (inputs.shape, inputs.dtype) == ((4, 3, 8, 8), torch.float32)

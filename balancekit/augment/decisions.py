@@ -1,6 +1,6 @@
 """What is decided for each operation of a policy, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -11,10 +11,24 @@ from balancekit.augment.moving import NO_PAIRS, Pairs
 from balancekit.augment.rules import Cell, Confidence, TaskRules, Verdict, load_rules
 from balancekit.errors import OptionError
 from balancekit.plan.choices import Backend, Finding
-from balancekit.plan.operations import HorizontalFlip, Operation, VerticalFlip, name_of
+from balancekit.plan.operations import (
+    HorizontalFlip,
+    Operation,
+    SmallRotation,
+    VerticalFlip,
+    name_of,
+)
 from balancekit.stats import Stats
 
-__all__ = ["ClassNames", "DecidedBy", "Decision", "class_names_of", "decide", "severity"]
+__all__ = [
+    "ClassNames",
+    "DecidedBy",
+    "Decision",
+    "class_names_of",
+    "decide",
+    "severity",
+    "turned_too_far",
+]
 
 ClassNames = Stats | Sequence[str] | None
 """Where class names come from: an analysis, the names themselves, or nowhere."""
@@ -163,6 +177,24 @@ def _by_class_names(names: Sequence[str], rules: TaskRules, pairs: Pairs) -> Map
     return found
 
 
+def turned_too_far(operation: Operation | None, task: str) -> str:
+    """What the rules of a task say against a rotation that goes further than its row; or nothing.
+
+    >>> turned_too_far(SmallRotation(max_degrees=5), "natural")
+    ''
+    """
+    cells = load_rules().task(task).cells
+    row, turn = cells["small-rotation"], cells["quarter-turn"]
+    if not isinstance(operation, SmallRotation) or operation.max_degrees <= row.max_degrees:
+        return ""
+    if severity(turn) <= severity(row):
+        return ""
+    return (
+        f" This holds up to {row.max_degrees:g} degrees, and it turns by up to "
+        f"{operation.max_degrees:g}; turns are {turn.verdict}: {turn.reason}"
+    )
+
+
 def severity(cell: Cell) -> tuple[int, bool]:
     """How much a cell asks for: the larger, the stricter."""
     return ("safe", "cautious", "forbidden").index(cell.verdict), bool(cell.forbidden_if)
@@ -172,7 +204,7 @@ def class_names_of(stats: ClassNames) -> tuple[str, ...]:
     """The names of the classes, in the order of their ids; none where none are known.
 
     Raises:
-        OptionError: the data are no pictures, or the names come in one text.
+        OptionError: the data are no pictures, the names come in one text, or they are none.
     """
     if stats is None:
         return ()
@@ -184,4 +216,13 @@ def class_names_of(stats: ClassNames) -> tuple[str, ...]:
         return stats.class_names
     if isinstance(stats, str):
         raise OptionError(f"stats: expected class names in a list, got the text {stats!r}.")
-    return tuple(map(str, stats))
+    if not isinstance(stats, Iterable):
+        raise OptionError(f"stats: expected Stats or the names of the classes, got {stats!r}.")
+    names = tuple(stats)
+    if strange := [name for name in names if not isinstance(name, str)]:
+        raise OptionError(
+            f"stats: expected Stats or the names of the classes, got {type(stats).__name__} of "
+            f"{type(strange[0]).__name__}. If these are labels of samples, pass "
+            "balancekit.analyze(…) or the names."
+        )
+    return tuple(map(str, names))

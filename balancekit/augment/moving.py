@@ -23,7 +23,7 @@ __all__ = [
     "cut_to",
     "flip_motion",
     "move",
-    "move_mask_by_maps",
+    "move_mask_by_places",
     "part_motion",
     "shrink_motion",
     "turn_motion",
@@ -141,9 +141,9 @@ def warp_motion(matrix: Matrix) -> Motion:
     )
 
 
-def move_mask_by_maps(mask: Mask, maps: tuple[Picture, Picture]) -> Mask:
-    """A mask whose pixels come from the places x and y of `maps`, float32 [H, W] each."""
-    return _by_bytes(mask, lambda image, _: remap(image, maps, nearest=True))
+def move_mask_by_places(mask: Mask, places: Picture) -> Mask:
+    """A mask whose pixels come from other places, x and y of each in float32 [H, W, 2]."""
+    return _by_bytes(mask, lambda image, _: remap(image, places, nearest=True))
 
 
 def edge_value(mask: Mask) -> Mask:
@@ -217,7 +217,8 @@ def within_picture(scene: Scene) -> Scene:
     """
     if not _reaches_out(scene):
         return scene
-    return _rows_moved(scene, scene.image, STAY, NO_PAIRS, least_area_share=0.0)
+    within = _rows_moved(scene, scene.image, STAY, NO_PAIRS, least_area_share=0.0)
+    return within.with_parts(cut=scene.cut)  # what lay outside from the start no operation cut
 
 
 def cut_to(scene: Scene, image: Picture) -> Scene:
@@ -249,14 +250,17 @@ def _rows_moved(
     size = _size_of(image)
     polygons = boxes = keypoints = None
     kept = np.ones(len(scene.instances), bool)
+    cut = scene.cut
     if scene.polygons is not None:
         polygons = tuple(_moved_parts(parts, motion.matrix, size) for parts in scene.polygons)
         # A row without parts had none to lose; what becomes of it, its box decides.
         pairs_of_parts = zip(polygons, scene.polygons, strict=True)
         kept &= np.array([bool(now) or not old for now, old in pairs_of_parts], bool)
     if scene.boxes is not None:
-        boxes, still_there = _moved_boxes(scene, polygons, motion, size, least_area_share)
+        boxes, still_there, is_cut = _moved_boxes(scene, polygons, motion, size, least_area_share)
         kept &= still_there
+        if is_cut.any():
+            cut = cut.union(scene.instances[is_cut].tolist())
     if scene.keypoints is not None:
         keypoints = _moved_keypoints(scene.keypoints, motion, size, pairs)
     return scene.with_parts(
@@ -265,6 +269,7 @@ def _rows_moved(
         polygons=None if polygons is None else tuple(polygons[row] for row in np.flatnonzero(kept)),
         keypoints=None if keypoints is None else keypoints[kept],
         instances=scene.instances[kept],
+        cut=cut,
     )
 
 
@@ -298,13 +303,14 @@ def _moved_boxes(
     motion: Motion,
     size: Points,
     least_area_share: float,
-) -> tuple[Points, NDArray[np.bool_]]:
-    """Boxes after the motion, [n, 4], and which of them are still worth keeping, [n]."""
+) -> tuple[Points, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Boxes after the motion, [n, 4]; which are still worth keeping, which were cut, [n]."""
     assert scene.boxes is not None
     corners = scene.boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2)
     moved = _moved(corners, motion.matrix)
     whole = np.concatenate([moved.min(axis=1), moved.max(axis=1)], axis=1)
     boxes = np.clip(whole, 0, np.tile(size, 2))
+    is_cut = (np.abs(whole - boxes) >= LEAST_SIDE_PX).any(axis=1)
     area_before, area = _areas(whole), _areas(boxes)
     if polygons is not None and scene.polygons is not None and not motion.is_upright:
         growth = abs(np.linalg.det(motion.matrix[:, :2]))
@@ -318,7 +324,7 @@ def _moved_boxes(
     side = (boxes[:, 2:] - boxes[:, :2]).min(axis=1)
     # What was as narrow before, such as a drawn line, is the data's own affair.
     is_too_narrow = (side < LEAST_SIDE_PX) & (side < side_before)
-    return boxes, (area >= least_area_share * area_before) & ~is_too_narrow
+    return boxes, (area >= least_area_share * area_before) & ~is_too_narrow, is_cut
 
 
 def _areas(boxes: Points) -> Points:

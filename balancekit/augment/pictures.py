@@ -32,7 +32,7 @@ def as_picture(image: object) -> Picture:
     problem = _problem(image)
     if problem:
         raise OptionError(f"image: expected {problem}")
-    return np.ascontiguousarray(image)
+    return image if image.flags.c_contiguous else np.ascontiguousarray(image)
 
 
 def _problem(image: Picture) -> str:

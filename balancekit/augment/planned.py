@@ -5,11 +5,13 @@ from collections.abc import Sequence
 import msgspec
 
 from balancekit.augment.decisions import Decision
+from balancekit.augment.mix_verdict import verdict_on
 from balancekit.augment.policy import AugmentationPolicy
 from balancekit.augment.repeats import RepeatAware
 from balancekit.errors import OptionError
 from balancekit.plan import Augmentation, NoAugmentation, TaskAugmentation
 from balancekit.plan.choices import Finding
+from balancekit.plan.mixes import mix_name
 from balancekit.plan.repeats import (
     RepeatAugmentation,
     RepeatStrength,
@@ -40,7 +42,8 @@ def augmentation_of(
         seed: in [0, 2**63).
 
     Raises:
-        OptionError: the rules of the task forbid an operation that the plan does not allow.
+        OptionError: the rules of the task forbid an operation that the plan does not allow, or
+            to mix, without a reason in the plan.
 
     >>> chosen = augmentation_of(TaskAugmentation(task="digits"), ["6", "9"], [40, 4])
     >>> type(chosen).__name__
@@ -48,6 +51,7 @@ def augmentation_of(
     """
     if isinstance(augmentation, NoAugmentation):
         return None
+    _check_mix(augmentation)
     base = AugmentationPolicy.from_plan(augmentation, class_names, seed=seed)
     repeats = augmentation.repeats
     if repeats is None:
@@ -55,6 +59,21 @@ def augmentation_of(
     choice = msgspec.structs.replace(augmentation, operations=repeats.operations)
     extra = AugmentationPolicy.from_plan(choice, class_names, seed=seed)
     return RepeatAware(base, extra, strengths_of(repeats.strength, class_names, class_counts))
+
+
+def _check_mix(augmentation: TaskAugmentation) -> None:
+    """Refuse a mix that the rules forbid and the plan gives no reason for."""
+    if augmentation.mix is None:
+        return
+    name = mix_name(augmentation.mix)
+    remedy = (
+        f'If you know better, write because = {{ {name} = "your reason" }} under [augmentation].'
+    )
+    because = augmentation.because.get(name, "")
+    try:
+        verdict_on(augmentation.mix, augmentation.task, because, remedy=remedy)
+    except OptionError as error:
+        raise OptionError(f"plan: augmentation.{error}") from None
 
 
 def planned(
@@ -110,7 +129,7 @@ def _planned(policy: AugmentationPolicy) -> TaskAugmentation:
         allow=tuple(one.operation for one in decided if one.used),
         forbid=tuple(one.operation for one in decided if not one.used),
         because={one.operation: one.because for one in decided if one.because},
-        findings=tuple(_finding(one) for one in records if one.decided_by == "data"),
+        findings=tuple(_finding(one) for one in policy.decisions or () if one.decided_by == "data"),
         keypoint_pairs=policy.keypoint_pairs,
         class_pairs=policy.class_pairs,
     )

@@ -10,9 +10,15 @@ from typing import Any, overload
 import msgspec
 import numpy as np
 
-from balancekit.augment.adapters import Augmenter, adapt, refuse_or_warn, step_decisions
+from balancekit.augment.adapters import (
+    Augmenter,
+    adapt,
+    checked_steps,
+    moving_steps,
+    step_decisions,
+)
 from balancekit.augment.backends import Step, check_backend, compile_operations
-from balancekit.augment.decisions import ClassNames, Decision, decide
+from balancekit.augment.decisions import ClassNames, Decision, decide, turned_too_far
 from balancekit.augment.moving import Pairs, within_picture
 from balancekit.augment.native import Picture
 from balancekit.augment.pictures import as_picture
@@ -24,7 +30,9 @@ from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
 from balancekit.plan import Augmentation, NoAugmentation
 from balancekit.plan.choices import Backend, Finding
-from balancekit.plan.operations import Operation, checked_name, name_of
+from balancekit.plan.operations import Operation, SmallRotation, checked_name, name_of
+from balancekit.plan.repeats import check_operations
+from balancekit.plan.tagged import check_name
 
 __all__ = ["AugmentationPolicy"]
 
@@ -48,8 +56,8 @@ class AugmentationPolicy:
         class_pairs: values of masks that change places in a mirror image.
 
     Raises:
-        OptionError: the task is unknown, or the rules forbid an operation that no decision
-            of the user allows.
+        OptionError: the task is unknown, or an operation is forbidden, by the rules or the
+            decisions, that no decision of the user allows.
         MissingLibraryError: the library of the backend is not installed.
 
     >>> policy = AugmentationPolicy.for_task("digits", ["6", "9"], seed=1)
@@ -78,12 +86,22 @@ class AugmentationPolicy:
         if self.steps is None and self.augmenter is not None:
             steps = step_decisions(self.augmenter.augmenter, self.task)
             object.__setattr__(self, "steps", steps)
-        verdicts = {decision.operation: decision for decision in self.decisions or ()}
+        self._refuse_forbidden()
+
+    def _refuse_forbidden(self) -> None:
+        check_operations("operations", self.operations)
+        by_rules = {decision.operation: decision for decision in decide(self.task)}
+        verdicts = by_rules | {decision.operation: decision for decision in self.decisions or ()}
         refused = []
-        for operation in self.operations:
-            decision = verdicts[checked_name(operation)]
-            if decision.verdict == "forbidden" and decision.decided_by != "user":
-                refused.append(f"{decision.operation} ({decision.reason})")
+        for name in map(name_of, self.operations):
+            decision = verdicts[name]
+            by_user = decision.decided_by == "user"
+            if by_user and decision.used:
+                continue
+            # The rules are asked too: the decisions may be those of another task.
+            verdict_of = {one.verdict: one.reason for one in (by_rules[name], decision)}
+            if by_user or "forbidden" in verdict_of:
+                refused.append(f"{name} ({verdict_of.get('forbidden', decision.because)})")
         if refused:
             raise OptionError(
                 f"operations: expected none that is forbidden for {self.task!r} pictures, got "
@@ -136,11 +154,7 @@ class AugmentationPolicy:
             classes=checked_pairs("class_pairs", class_pairs),
         )
         decisions = decide(task, stats, backend=backend, pairs=pairs, findings=findings)
-        operations = tuple(
-            operation_for(decision.operation, decision.verdict)
-            for decision in decisions
-            if decision.used
-        )
+        operations = tuple(_default(decision, task) for decision in decisions if decision.used)
         return cls(
             task=task,
             operations=operations,
@@ -163,7 +177,8 @@ class AugmentationPolicy:
             seed: in [0, 2**63).
         """
         if isinstance(augmentation, NoAugmentation):
-            return cls(decisions=_none_used("the plan asks for no augmentation"), seed=seed)
+            because = "the plan asks for no augmentation"
+            return cls(decisions=_none_used(decide("unknown"), because), seed=seed)
         policy = cls.for_task(
             augmentation.task,
             stats,
@@ -192,6 +207,7 @@ class AugmentationPolicy:
         task: str = "unknown",
         stats: ClassNames = None,
         strict: bool = False,
+        because: str = "",
         seed: int = 0,
         keypoint_pairs: Sequence[tuple[int, int]] = (),
         class_pairs: Sequence[tuple[int, int]] = (),
@@ -207,15 +223,18 @@ class AugmentationPolicy:
                 augmenter, transforms of torchvision or kornia, or a function image → image. A
                 function that has a parameter `rng` is given the generator of its sample; for
                 others the global random states are set for the call, and put back after it.
-            task: a name from `task_names`; no rules hold for "unknown".
+            task: a name from `task_names`. For "unknown" no step is checked but by class names
+                and for misspelt arguments; `explain` calls the others unchecked.
             stats: an analysis of the data, or only the names of the classes.
-            strict: refuse forbidden steps instead.
+            strict: refuse forbidden steps instead; a task must be named.
+            because: why forbidden steps are right nevertheless, which `explain` repeats.
             seed: in [0, 2**63).
             keypoint_pairs: columns of keypoints that change places in a mirror image.
             class_pairs: values of masks that change places in a mirror image.
 
         Raises:
-            OptionError: it is none of these, the task is unknown, or a step is forbidden.
+            OptionError: it is none of these, there is no such task, or, if `strict`, a step is
+                forbidden or no task named.
 
         >>> policy = AugmentationPolicy.from_augmenter(lambda image: image // 2)
         >>> policy(np.full((1, 2), 8, np.uint8), SampleKey(0, 0, 0)).tolist()
@@ -227,12 +246,13 @@ class AugmentationPolicy:
         )
         adapted = adapt(augmenter, pairs)
         steps = step_decisions(augmenter, task, stats, pairs=pairs)
-        refuse_or_warn(steps, task, strict=strict)
         return cls(
             task=task,
             augmenter=adapted,
-            steps=steps,
-            decisions=_none_used("only the given augmenter is used"),
+            steps=checked_steps(steps, task, strict=strict, because=because),
+            decisions=_none_used(
+                decide(task, stats, pairs=pairs), "only the given augmenter is used"
+            ),
             seed=seed,
             keypoint_pairs=pairs.keypoints,
             class_pairs=pairs.classes,
@@ -249,7 +269,8 @@ class AugmentationPolicy:
             because: the reason, which `explain` repeats.
 
         Raises:
-            OptionError: the operation is unknown, or the reason is empty.
+            OptionError: the operation is unknown, the reason is empty, or the policy has an
+                augmenter of another library.
 
         >>> policy = AugmentationPolicy.for_task("xray").allow(
         ...     "horizontal-flip", because="no label names a side")
@@ -258,20 +279,31 @@ class AugmentationPolicy:
         """
         if not because.strip():
             raise OptionError("because: expected the reason in words, got none.")
+        self._refuse_to_change_steps(operation)
         name = checked_name(operation)
         decision = self._decision(name)
         if isinstance(operation, str):
             present = {name_of(kept): kept for kept in self.operations}
-            operation = present.get(name) or operation_for(name, decision.verdict)
+            operation = present.get(name) or _default(decision, self.task)
         return self._with(decision, (operation,), because)
 
     def forbid(self, operation: str, *, because: str = "the user says so") -> "AugmentationPolicy":
         """A policy that leaves an operation out.
 
         Raises:
-            OptionError: the operation is unknown.
+            OptionError: the operation is unknown, or the policy has an augmenter of another
+                library.
         """
+        self._refuse_to_change_steps(operation)
         return self._with(self._decision(checked_name(operation)), (), because)
+
+    def _refuse_to_change_steps(self, operation: object) -> None:
+        if self.augmenter is not None:
+            raise OptionError(
+                f"operation: expected a policy of operations to change, got {operation!r} for one "
+                f"with {self.augmenter!r}. Change the augmenter itself, or say in from_augmenter "
+                "with because=… why its steps are right."
+            )
 
     def scaled(self, factor: float) -> "AugmentationPolicy":
         """A policy whose probabilities and strengths are `factor` times as large.
@@ -305,14 +337,33 @@ class AugmentationPolicy:
             augmenter=self.augmenter if factor else None,
         )
 
-    def explain(self) -> tuple[Decision, ...]:
-        """One record an operation: verdict, reason, source, and whether it is used."""
-        used = {name_of(operation) for operation in self.operations}
+    def explain(self, operation: str | None = None) -> tuple[Decision, ...]:
+        """One record an operation: verdict, reason, source, and whether it is used.
+
+        Args:
+            operation: the name of the only one to explain, or of a step of the augmenter.
+
+        Raises:
+            OptionError: the policy knows no such name.
+
+        >>> AugmentationPolicy.for_task("digits").explain("vertical-flip")[0].verdict
+        'forbidden'
+        """
+        used = {name_of(one): one for one in self.operations}
         records = tuple(
-            msgspec.structs.replace(decision, used=decision.operation in used)
+            msgspec.structs.replace(
+                decision,
+                used=decision.operation in used,
+                reason=decision.reason + turned_too_far(used.get(decision.operation), self.task),
+            )
             for decision in self.decisions or ()
         )
-        return records if self.augmenter is None else (*records, *(self.steps or ()))
+        if self.augmenter is not None:
+            records += self.steps or ()
+        if operation is None:
+            return records
+        check_name("operation", operation, list(dict.fromkeys(r.operation for r in records)))
+        return tuple(record for record in records if record.operation == operation)
 
     # --- using it -----------------------------------------------------------------------
 
@@ -363,16 +414,20 @@ class AugmentationPolicy:
 
     @functools.cached_property
     def _moves_targets(self) -> bool:
-        moves = any(operation.moves_pixels for operation in self.operations)
-        return moves and load_rules().task(self.task).targets is not None
+        return load_rules().task(self.task).targets is not None and bool(self._moving())
+
+    def _moving(self) -> list[str]:
+        names = [name_of(operation) for operation in self.operations if operation.moves_pixels]
+        if self.augmenter is not None:
+            names += moving_steps(self.augmenter.augmenter)
+        return names
 
     def _needs_scene(self) -> str:
-        names = [name_of(one) for one in self.operations if one.moves_pixels]
         targets = load_rules().task(self.task).targets
         return (
             f"image: expected a Scene, whose {targets} move along, because the policy for "
-            f"{self.task!r} uses {', '.join(names)}, got a picture alone. Pass "
-            f"Scene(image=…, {_PART_OF[targets or 'boxes']}=…), or forbid these operations."
+            f"{self.task!r} uses {', '.join(self._moving())}, got a picture alone. Pass "
+            f"Scene(image=…, {_PART_OF[targets or 'boxes']}=…), or leave these out."
         )
 
     def _augment_with_other(self, scene: Scene, key: SampleKey, rng: np.random.Generator) -> Scene:
@@ -405,6 +460,15 @@ class AugmentationPolicy:
 _PART_OF = {"boxes": "boxes", "masks": "mask", "keypoints": "keypoints"}
 
 
+def _default(decision: Decision, task: str) -> Operation:
+    """An operation at the strength for its verdict, turning no further than the rules say."""
+    operation = operation_for(decision.operation, decision.verdict)
+    if not isinstance(operation, SmallRotation):
+        return operation
+    limit = load_rules().task(task).cells["small-rotation"].max_degrees
+    return msgspec.structs.replace(operation, max_degrees=min(operation.max_degrees, limit))
+
+
 def checked_pairs(where: str, pairs: object) -> tuple[tuple[int, int], ...]:
     """Pairs as tuples, each number in one pair."""
     try:
@@ -419,8 +483,7 @@ def checked_pairs(where: str, pairs: object) -> tuple[tuple[int, int], ...]:
     return found
 
 
-def _none_used(because: str) -> tuple[Decision, ...]:
+def _none_used(decisions: Sequence[Decision], because: str) -> tuple[Decision, ...]:
     return tuple(
-        msgspec.structs.replace(decision, used=False, because=because)
-        for decision in decide("unknown")
+        msgspec.structs.replace(decision, used=False, because=because) for decision in decisions
     )

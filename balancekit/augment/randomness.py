@@ -1,6 +1,6 @@
 """The stream of random numbers that belongs to one draw of one sample."""
 
-import operator
+import struct
 
 import numpy as np
 
@@ -11,6 +11,11 @@ __all__ = ["check_seed", "generator_of"]
 
 # Keeps this stream apart from others that are seeded with the same seed and epoch.
 _DOMAIN = int.from_bytes(b"augment!", "little")
+
+# 64 bits for each number: a plain list of them, where 2**32 takes up two places and zeros at
+# the end none, would give several keys the same stream.
+_bytes_of = struct.Struct("<5Q").pack
+_WORDS = np.dtype("<u4")
 
 
 def generator_of(seed: int, key: SampleKey) -> np.random.Generator:
@@ -28,13 +33,12 @@ def generator_of(seed: int, key: SampleKey) -> np.random.Generator:
     True
     """
     try:
-        epoch, index, repeat = map(operator.index, key)
-        # 64 bits for each number: a plain list of them, where 2**32 takes up two places and
-        # zeros at the end none, would give several keys the same stream.
-        words = np.array([_DOMAIN, seed, epoch, index, repeat], "<u8").view("<u4")
-    except (OverflowError, TypeError, ValueError):
+        words = np.frombuffer(_bytes_of(_DOMAIN, seed, *key), _WORDS)
+    except (struct.error, TypeError):
+        is_index = isinstance(key, int | np.integer)
+        advice = ' Samplers of balancekit give keys with yields="keys".' if is_index else ""
         raise OptionError(
-            f"key: expected epoch, index and repeat as integers from 0, got {key!r}."
+            f"key: expected epoch, index and repeat as integers from 0, got {key!r}.{advice}"
         ) from None
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(words)))
 

@@ -52,6 +52,7 @@ class Cell(_Record, frozen=True, kw_only=True):
         source: the publication, report or measurement, or "judgement".
         confidence: how sure the rule is.
         forbidden_if: what only the user can know and what would forbid the transform.
+        max_degrees: of a rotation, up to where the verdict holds.
     """
 
     verdict: Verdict
@@ -59,6 +60,7 @@ class Cell(_Record, frozen=True, kw_only=True):
     source: str = "judgement"
     confidence: Confidence = "medium"
     forbidden_if: str = ""
+    max_degrees: float = 15.0
 
 
 class Transform(_Record, frozen=True, kw_only=True):

@@ -34,6 +34,9 @@ class Scene:
         instances: int64 [n]: which instance of the picture as it was read each row of boxes,
             polygons and keypoints is; counted from 0 if not given. A crop leaves rows out.
 
+    Attributes:
+        cut: instances of which operations have moved a pixel or more out of the picture.
+
     Raises:
         OptionError: the shapes do not belong together, or places are not finite or boxes
             turned inside out.
@@ -49,6 +52,7 @@ class Scene:
     polygons: Polygons | None = None
     keypoints: NDArray[np.float64] | None = None
     instances: NDArray[np.int64] | None = None
+    cut: frozenset[int] = frozenset()
 
     def __init__(
         self,
@@ -61,7 +65,9 @@ class Scene:
         instances: ArrayLike | None = None,
     ) -> None:
         picture = as_picture(image)
-        _set(self, "image", picture)
+        self.__dict__.update(_NOTHING, image=picture)
+        if mask is None and boxes is None and polygons is None and keypoints is None:
+            return
         _set(self, "mask", None if mask is None else _checked_mask(mask, picture))
         _set(self, "boxes", _checked_boxes(_rows("boxes", boxes, (4,))))
         _set(self, "keypoints", _checked_keypoints(_rows("keypoints", keypoints, (None, 2))))
@@ -113,7 +119,10 @@ class Scene:
 
 
 # What lies on a picture that comes alone.
-_NOTHING = dict.fromkeys(("image", "mask", "boxes", "polygons", "keypoints", "instances"))
+_NOTHING: dict[str, Any] = {
+    **dict.fromkeys(("image", "mask", "boxes", "polygons", "keypoints", "instances")),
+    "cut": frozenset(),
+}
 
 
 def _set(scene: Scene, name: str, value: Any) -> None:

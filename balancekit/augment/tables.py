@@ -1,4 +1,4 @@
-"""8-bit pictures changed value by value, by a table of 256 entries."""
+"""Values of 8 and 16 bits looked up in tables of all that they can be."""
 
 import functools
 import importlib
@@ -10,10 +10,12 @@ from numpy.typing import NDArray
 
 from balancekit.augment.opencv import load_cv2
 
-__all__ = ["table_lookup"]
+__all__ = ["table_lookup", "wide_table_lookup"]
 
 Bytes = NDArray[np.uint8]
 Lookup = Callable[[Bytes, Bytes], Bytes]
+Numbers = NDArray[np.int16]
+WideLookup = Callable[[NDArray[np.uint16], Numbers], Numbers]
 
 
 @functools.cache
@@ -44,3 +46,30 @@ def _by_stringzilla(image: Bytes, table: Bytes, translate: Any) -> Bytes:
 def _by_opencv(image: Bytes, table: Bytes) -> Bytes:
     looked_up: Bytes = load_cv2().LUT(image, table)
     return looked_up.reshape(image.shape)
+
+
+@functools.cache
+def wide_table_lookup() -> WideLookup:
+    """The faster function from uint16 [H, W] and a table int16 [65536] to what is looked up.
+
+    OpenCV has such tables since version 5, and takes a third of the time of NumPy. Both give
+    the same numbers.
+    """
+    places = np.arange(2**16, dtype=np.uint16).reshape(2, -1)
+    table = np.arange(2**16, dtype=np.uint16).view(np.int16)
+    try:
+        if np.array_equal(_wide_by_opencv(places, table), table[places]):
+            return _wide_by_opencv
+    except load_cv2().error:
+        pass
+    return _wide_by_numpy
+
+
+def _wide_by_opencv(places: NDArray[np.uint16], table: Numbers) -> Numbers:
+    looked_up: Numbers = load_cv2().LUT(places, table.reshape(1, -1))
+    return looked_up.reshape(places.shape)
+
+
+def _wide_by_numpy(places: NDArray[np.uint16], table: Numbers) -> Numbers:
+    # "wrap" skips a check of the bounds, which no 16 bits can leave.
+    return table.take(places, mode="wrap")

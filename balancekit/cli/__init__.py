@@ -264,7 +264,19 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
         )
     # A setting is named by its table, as it stands in the file.
     table = rf"\2 of [tool.balancekit.{command}]"
-    return re.sub(r"\[(tool)\]\[balancekit\]\[([\w-]+)\]", table, str(error).strip())
+    said = re.sub(r"\[(tool)\]\[balancekit\]\[([\w-]+)\]", table, str(error).strip())
+    return f"{said}{_picture_task_hint(said, command)}"
+
+
+def _picture_task_hint(said: str, command: str) -> str:
+    """Which option takes what was given as --task, if it is what pictures show."""
+    from balancekit.plan import PICTURE_TASKS
+
+    given = re.match(f'Invalid value "({"|".join(PICTURE_TASKS)})" for --task', said)
+    if not given:
+        return ""
+    whose = "" if command == "recommend" else " of balancekit recommend"
+    return f" What the pictures show is --picture-task {given[1]}{whose}."
 
 
 def _help_for(arguments: Sequence[str]) -> str:

@@ -1,12 +1,12 @@
 """`balancekit augment`."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Group, Parameter
 from cyclopts.validators import Number
 
-from balancekit.cli.options import JsonTarget
+from balancekit.cli.options import JsonTarget, check_picture_task
 from balancekit.cli.output import (
     check_target,
     output_console,
@@ -21,6 +21,7 @@ from balancekit.plan import PICTURE_TASKS
 
 if TYPE_CHECKING:
     from balancekit.materialize.augmented import Augmented, DiskOptions
+    from balancekit.materialize.augmented.manifest import BadFile
 
 __all__ = ["augment"]
 
@@ -197,9 +198,11 @@ def augment(
 
     check_target("--json", json)
     check_target("--preview", preview)
+    check_picture_task("--task", task, "Here it is told from the data: leave it out.")
     _refuse_contradictions(out, resume=resume, only_new=only_new)
     of_page: dict[str, Any] = {"task": task, "allow": allow, "forbid": forbid, "seed": seed}
     of_page |= {"format": format, "split": split}
+    of_run: dict[str, Any] = {"target": target, "max_copies": max_copies}
     options = DiskOptions(
         format=format,
         split=split,
@@ -212,12 +215,13 @@ def augment(
     arguments = {"target": target, "task": task, "seed": seed, "engine": engine, "resume": resume}
     told = _told(data, out, options, arguments | {"workers": workers or available_cpus()})
     if preview is not None:
-        _write_page(data, preview, of_page)
+        _write_page(data, preview, of_page, of_run)
     if json is not None:
         write_json(msgspec.json.format(msgspec.json.encode(told), indent=2), json)
     if json != "-":
-        again = _again(data, told, target, max_copies, of_page)
+        again = _again(data, told, of_run | of_page)
         _show(told, again, preview)
+    _tell_problems(told, shell_command("balancekit", "analyze", data, *_words({"format": format})))
     return _leave(told, strict=strict)
 
 
@@ -253,24 +257,22 @@ def _refuse_contradictions(out: str | None, *, resume: bool, only_new: bool) -> 
             raise OptionError(f"{option}: expected with a folder, -o DIR, got none. Name one.")
 
 
-def _write_page(data: str, page: str, options: dict[str, Any]) -> None:
+def _write_page(data: str, page: str, options: dict[str, Any], of_run: dict[str, Any]) -> None:
+    """Write the page; what decides the run but not the page stands in its command alone."""
     from balancekit.materialize.augmented.examples import augmented_examples
     from balancekit.report.augmentation_page import render_augmentation
 
-    given = {name: value for name, value in options.items() if value}
-    how_made = shell_command("balancekit", "augment", data, *_words(given), preview=page)
+    words = _words(of_run | options)
+    how_made = shell_command("balancekit", "augment", data, *words, preview=page)
     shown = augmented_examples(data, **options)
     write_whole(render_augmentation(shown, how_made=how_made).encode(), Path(page))
 
 
-def _again(
-    data: str, told: "Augmented", target: str, max_copies: int | None, options: dict[str, Any]
-) -> str:
+def _again(data: str, told: "Augmented", options: dict[str, Any]) -> str:
     """What to do next: write the set that was planned, or look at the one that was written."""
     if told.folder is not None:
         return shell_command("balancekit", "analyze", told.folder)
-    given = {"target": target, "max_copies": max_copies} | options
-    return shell_command("balancekit", "augment", data, *_words(given), "-o", "balanced/")
+    return shell_command("balancekit", "augment", data, *_words(options), "-o", "balanced/")
 
 
 def _words(options: dict[str, Any]) -> list[str]:
@@ -295,13 +297,36 @@ def _show(told: "Augmented", again: str, page: str | None) -> None:
     say_verbatim(console, [again])
 
 
+def _tell_problems(told: "Augmented", analyze: str) -> None:
+    """Tell what was met when the data were listed, but for what is left out on purpose."""
+    from balancekit.analysis.issue_kinds import CODE_OF, ISSUE_KINDS
+    from balancekit.report.words import n_of
+
+    kinds = [(ISSUE_KINDS[CODE_OF[kind]], n) for kind, n in sorted(told.problems.items())]
+    listed = [f"{kind.title}: {n:,}" for kind, n in kinds if kind.severity != "info"]
+    if listed:
+        tell(f"warning: met when the data were listed: {'; '.join(listed)}. See: {analyze}")
+    if told.n_without_area:
+        boxes = n_of(told.n_without_area, "box", "boxes")
+        tell(f"warning: {boxes} of the data without width or height, kept as in the files")
+
+
 def _leave(told: "Augmented", *, strict: bool) -> int:
-    """The exit code; what could not be used is told."""
+    """The exit code; what could not be used is told, a line each."""
+    from balancekit.report.words import n_of
+
     if not told.bad:
         return 0
-    listed = "; ".join(f"{file.path}: {file.reason}" for file in told.bad[:MOST_TOLD])
-    more = f"; and {len(told.bad) - MOST_TOLD:,} more" if len(told.bad) > MOST_TOLD else ""
+    lines = [f"\n  {_bad_in_words(file)}" for file in told.bad[:MOST_TOLD]]
+    if len(told.bad) > MOST_TOLD:
+        n_more = len(told.bad) - MOST_TOLD
+        lines.append(f"\n  and {n_more:,} more, in quarantine.jsonl beside the manifest")
     lead = "--strict" if strict else "warning"
-    which = "picture" if len(told.bad) == 1 else "pictures"
-    tell(f"{lead}: {len(told.bad):,} {which} could not be used: {listed}{more}")
+    tell(f"{lead}: {n_of(len(told.bad), 'picture')} could not be used:{''.join(lines)}")
     return 3 if strict else 0
+
+
+def _bad_in_words(file: "BadFile") -> str:
+    """A bad file and why, its path told once."""
+    _, found, words = file.reason.partition(f"/{PurePosixPath(file.path).name}: ")
+    return f"{file.path}: {words if found else file.reason}"

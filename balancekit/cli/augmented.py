@@ -30,6 +30,9 @@ def show_augmented(told: Augmented, console: "Console") -> None:
     names = [row.name for row in rows]
     class_table(console, "class", names, columns, cut=cut, n_between=n_between)
     _show_shortfall([row for row in told.classes if row.n_short], console)
+    if told.hint:
+        console.print()
+        say(console, told.hint, "yellow")
     if told.folder is not None:
         console.print()
         _show_written(told, console)
@@ -38,18 +41,11 @@ def show_augmented(told: Augmented, console: "Console") -> None:
 def _headline(told: Augmented) -> str:
     from balancekit.report.words import n_of
 
-    before = _ratio([row.n_before for row in told.classes])
-    after = _ratio([row.n_after for row in told.classes])
     is_done = "made of" if told.folder else "to make of"
     return (
         f"{n_of(told.n_new, 'new sample')} {is_done} {n_of(told.n_samples, 'sample')}: imbalance "
-        f"ratio {before:.1f} → {after:.1f}."
+        f"ratio {told.ratio_before:.1f} → {told.ratio_after:.1f}."
     )
-
-
-def _ratio(counts: list[int]) -> float:
-    filled = [count for count in counts if count]
-    return max(filled) / min(filled)
 
 
 def _how(told: Augmented) -> str:
@@ -79,10 +75,11 @@ def _show_written(told: Augmented, console: "Console") -> None:
     console.print(Text(printable(f"Written: {told.folder}")), soft_wrap=True)
     each = f"  each new sample with its parent: {told.manifest}"
     console.print(Text(printable(each), "dim"), soft_wrap=True)
-    n_originals = told.n_linked + told.n_copied
-    if n_originals:
-        copied = f", {told.n_copied:,} of them copied as no link can be" if told.n_copied else ""
-        say(console, f"{n_of(n_originals, 'file')} of the data linked into it{copied}", "dim")
+    if told.n_linked:
+        say(console, f"{n_of(told.n_linked, 'file')} of the data linked into it", "dim")
+    if told.n_copied:
+        copied = f"{n_of(told.n_copied, 'file')} of the data copied into it, as no link can be"
+        say(console, copied, "dim")
     if told.n_found:
         say(console, f"{told.n_found:,} new samples were there from an earlier run", "dim")
     if told.n_leaks:

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Group, Parameter
 
@@ -18,6 +18,7 @@ __all__ = [
     "Reading",
     "Seed",
     "Verify",
+    "check_picture_task",
     "columns_of",
 ]
 
@@ -138,6 +139,26 @@ class Reading:
             "header": self.header,
             "void_index": None if self.void_index is None else str(self.void_index),
         }
+
+
+def check_picture_task(option: str, task: str | None, remedy: str) -> None:
+    """Refuse a kind of label as what pictures show.
+
+    Args:
+        option: that it was given by.
+        task: as it was given.
+        remedy: which option takes it.
+
+    Raises:
+        OptionError: it is a kind of label alone.
+    """
+    from balancekit.plan import PICTURE_TASKS
+
+    if task in get_args(Task) and task not in PICTURE_TASKS:
+        raise OptionError(
+            f"{option}: expected what the pictures show, one of {', '.join(PICTURE_TASKS)}, got "
+            f"{task!r}, which is what labels are for. {remedy}"
+        )
 
 
 def columns_of(label: str | None) -> str | tuple[str, ...] | None:

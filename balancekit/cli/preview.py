@@ -37,7 +37,7 @@ def preview(
 
     from balancekit import exposure
     from balancekit.cli.recommend import build_lines
-    from balancekit.plan import Plan, steady_from
+    from balancekit.plan import NoAugmentation, Plan, steady_from
     from balancekit.sources import read
 
     check_target("--json", json)
@@ -53,10 +53,13 @@ def preview(
         write_json(msgspec.json.format(msgspec.json.encode(seen), indent=2), json)
     if json != "-":
         from balancekit.report import show_exposure
+        from balancekit.report.plan_words import choice_text
         from balancekit.report.terminal.layout import say, say_verbatim
 
         console = output_console()
         show_exposure(seen, console)
+        if not isinstance(loaded.augmentation, NoAugmentation):
+            say(console, f"Augmentation: {choice_text(loaded, 'augmentation')}.")
         last = steady_from(loaded.sampling)
         if epochs <= last:
             say(
@@ -65,5 +68,5 @@ def preview(
                 f"{last + 1} counts to there.",
             )
         console.print("\nIn your code:")
-        say_verbatim(console, build_lines(plan, batch_size))
+        say_verbatim(console, build_lines(loaded, plan, batch_size))
     return 0

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from balancekit.cli.analyze import LABELS_LIKE_IDS, analyze_with_progress
-from balancekit.cli.options import JsonTarget, Reading, Seed
+from balancekit.cli.options import JsonTarget, Reading, Seed, check_picture_task
 from balancekit.cli.output import (
     check_target,
     output_console,
@@ -17,7 +17,7 @@ from balancekit.cli.output import (
 )
 from balancekit.errors import OptionError
 from balancekit.files import write_whole
-from balancekit.plan import PICTURE_TASKS, Objective, Plan
+from balancekit.plan import PICTURE_TASKS, NoAugmentation, Objective, Plan
 from balancekit.stats import Stats
 
 __all__ = ["build_lines", "operation_names_of", "recommend"]
@@ -73,6 +73,7 @@ def recommend(
     from balancekit import recommender
 
     _check_output(output)
+    check_picture_task("--picture-task", picture_task, f"Give it as --task {picture_task}.")
     check_target("--json", json)
     stats = Stats.load(data) if data.endswith(".json") else analyze_with_progress(data, reading)
     _warn_of_ids(stats)
@@ -153,7 +154,7 @@ def _say_code(plan: Plan, path: str, title: str) -> None:
 
     console = output_console()
     console.print(f"\n{title}")
-    say_verbatim(console, [*build_lines(path), *HELD_OUT_LINES, *part_lines(plan)], "")
+    say_verbatim(console, [*build_lines(plan, path), *HELD_OUT_LINES, *part_lines(plan)], "")
 
 
 def _say_written(data: str, output: str, read_by: Mapping[str, str | bool | None]) -> None:
@@ -169,12 +170,20 @@ def _say_written(data: str, output: str, read_by: Mapping[str, str | bool | None
         say_verbatim(console, [shell_command("balancekit", "preview", output, data, **read_by)])
 
 
-def build_lines(path: str, batch_size: int = 64) -> list[str]:
-    """Lines of Python that make a pipeline of a plan."""
+def build_lines(plan: Plan, path: str, batch_size: int = 64) -> list[str]:
+    """Lines of Python that make a pipeline of a plan in a file."""
+    mix = None if isinstance(plan.augmentation, NoAugmentation) else plan.augmentation.mix
+    length = ", n_epochs=n_epochs" if mix is not None and mix.cooldown_epochs else ""
+    mixed = [
+        "for step, (inputs, targets) in enumerate(pipeline.loader):",
+        "    inputs, targets = pipeline.batch_mix(inputs, targets, step=step)",
+        "    loss = pipeline.criterion(model(inputs), targets)  # and so on",
+    ]
     return [
         f"plan = balancekit.Plan.load({path!r})",
-        f"pipeline = balancekit.build(plan, dataset, batch_size={batch_size})",
+        f"pipeline = balancekit.build(plan, dataset, batch_size={batch_size}{length})",
         "# then pipeline.loader, pipeline.criterion, pipeline.correct(logits)",
+        *([] if mix is None else mixed),
     ]
 
 

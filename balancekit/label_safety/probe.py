@@ -4,7 +4,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from numpy.typing import ArrayLike
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from balancekit.augment import AugmentationPolicy
@@ -35,16 +36,15 @@ def probe_label_safety(
     budget_s: float | None = None,
     transform: Callable[[Any], Any] | None = None,
     seed: int = 0,
+    on_progress: Callable[[int, int], None] | None = None,
     **loader_options: Any,
 ) -> LabelSafety:
     """What training with each operation does to the recall of each class.
 
-    A model is trained without and with each operation alone, and tested on other pictures as
-    they are. Runs of a seed share the split, the draws and the first weights.
+    A model is trained without and with each operation alone, and tested on other pictures.
 
     Args:
-        dataset: map-style, giving `(picture, …)` by index; pictures as a policy takes them,
-            all of one size after `transform`.
+        dataset: map-style, giving `(picture, …)`; of one size after `transform`.
         ops: names, at the strength of safe operations, or operations at their own.
         labels: one class a sample; read from the data set, without its samples, if not given.
         model: makes a new model, inputs → logits [N, n_classes]; a small net if not given.
@@ -57,6 +57,7 @@ def probe_label_safety(
         budget_s: seconds after which no further seed is begun, but 2 are always run.
         transform: of each picture, an array, after augmentation.
         seed: in [0, 2**63): the first of the seeds.
+        on_progress: called with the trainings done, and all: seeds · (1 + len(ops)).
         **loader_options: for `torch.utils.data.DataLoader`.
 
     Raises:
@@ -65,9 +66,8 @@ def probe_label_safety(
     """
     operations = _checked_operations(ops)
     _check_numbers(seeds, epochs, batch_size, val_share, tolerance, budget_s)
-    check_seed(seed)
-    known = _checked_labels(labels, dataset)
-    samples = usable_samples(dataset, known, transform)
+    tried, known = _checked_seeds(seed, seeds), _checked_labels(labels, dataset)
+    samples = usable_samples(dataset, known, transform, seed=seed)
     setting = Setting(
         dataset=dataset,
         labels=known,
@@ -79,18 +79,19 @@ def probe_label_safety(
         learning_rate=learning_rate,
         loader_options={"batch_size": batch_size, **loader_options},
     )
-    return _safety(setting, operations, range(seed, seed + seeds), budget_s, tolerance, samples.bad)
+    confusions = _confusions(setting, operations, tried, budget_s, on_progress)
+    return _safety(setting, operations, tried, confusions, tolerance, samples.bad)
 
 
 def _safety(
     setting: Setting,
     operations: Sequence[Operation],
     seeds: range,
-    budget_s: float | None,
+    confusions: Sequence[Confusions],
     tolerance: float,
     bad: tuple[str, ...],
 ) -> LabelSafety:
-    without, *by_operation = _confusions(setting, operations, seeds, budget_s)
+    without, *by_operation = confusions
     return LabelSafety(
         class_names=setting.labels.class_names,
         without=without,
@@ -107,18 +108,27 @@ def _safety(
 
 
 def _confusions(
-    setting: Setting, operations: Sequence[Operation], seeds: range, budget_s: float | None
+    setting: Setting,
+    operations: Sequence[Operation],
+    seeds: range,
+    budget_s: float | None,
+    on_progress: Callable[[int, int], None] | None,
 ) -> list[Confusions]:
     """Confusion matrices of each seed: without operations, then with each alone."""
     plain = AugmentationPolicy(seed=seeds.start)
     policies = [plain, *(plain.allow(one, because="to be measured") for one in operations)]
-    runs = []
+    tell = on_progress or (lambda n_done, n_of: None)
+    runs: list[list[NDArray[np.int64]]] = []
     began = time.perf_counter()
     for number, seed in enumerate(seeds):
         spent = time.perf_counter() - began
         if budget_s is not None and number >= 2 and spent * (number + 1) / number > budget_s:
             break
-        runs.append([setting.run(seed, policy) for policy in policies])
+        runs.append([])
+        for policy in policies:
+            tell(number * len(policies) + len(runs[-1]), len(seeds) * len(policies))
+            runs[-1].append(setting.run(seed, policy))
+    tell(len(runs) * len(policies), len(runs) * len(policies))
     return [
         tuple(tuple(map(tuple, matrix.tolist())) for matrix in matrices)
         for matrices in zip(*runs, strict=True)
@@ -166,6 +176,11 @@ def _check_numbers(
         problems.append(f"budget_s: expected seconds above 0, got {budget_s!r}")
     if problems:
         raise OptionError("; ".join(problems))
+
+
+def _checked_seeds(seed: int, n_seeds: int) -> range:
+    check_seed(seed)
+    return range(seed, seed + n_seeds)
 
 
 def _checked_labels(labels: Labels | ArrayLike | None, dataset: Any) -> Labels:

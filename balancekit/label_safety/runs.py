@@ -12,6 +12,7 @@ from torch import nn
 
 from balancekit.analysis import stats_from_counts
 from balancekit.augment import AugmentationPolicy
+from balancekit.augment.adapters.random_states import lent_random_states
 from balancekit.augment.native import Picture
 from balancekit.augment.pictures import as_picture
 from balancekit.labels import Labels
@@ -45,15 +46,16 @@ class Setting:
         train, held_out = _split(self.labels, self.usable, self.val_share, seed)
         labels = self.labels.take(train)
         part = _Part(self.dataset, self.labels, train)
-        dataset = KeyedDataset(part, policy, self.transform, True)
+        dataset = KeyedDataset(part, policy, self.transform, True, float_pictures=True)
         pipeline = _pipeline(_plan(labels, seed), dataset, labels, self.loader_options)
-        # The same start for every policy; the caller's global generators stay as they were.
-        with torch.random.fork_rng():
+        part = _Part(self.dataset, self.labels, held_out)
+        # The same start for every policy, also for transforms that draw from global generators;
+        # the caller's stay as they were.
+        with lent_random_states(np.random.default_rng(seed)), torch.random.fork_rng():
             torch.manual_seed(seed)
             net = self.model()
             fit(net, pipeline, epochs=self.epochs, learning_rate=self.learning_rate)
-        part = _Part(self.dataset, self.labels, held_out)
-        logits, targets = predict(net, pipeline.test_loader(part, batch_size=256))
+            logits, targets = predict(net, pipeline.test_loader(part, batch_size=256))
         return confusion_matrix(targets, logits.argmax(1).numpy(), self.labels.n_classes)
 
 

@@ -47,9 +47,14 @@ def _plain(item: Any) -> Any:
 
 
 def _not_one_message(item: object) -> str:
+    hint = (
+        " Of a list of samples (input, label), give the labels as well: labels=[…]."
+        if isinstance(item, tuple)
+        else ""
+    )
     return (
-        f"labels: expected one class a sample, got a list of {type(item).__name__}. "
-        "For several classes a sample, give an array of 0 and 1, [n_samples, n_classes]."
+        f"labels: expected one class a sample, got a list of {type(item).__name__}. For several "
+        f"classes a sample, give an array of 0 and 1, [n_samples, n_classes].{hint}"
     )
 
 

@@ -39,8 +39,12 @@ def place_file(source: str, target: str, kind: FileKind, root: Path) -> FileKind
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), source)
     if kind == "copies":
         unfinished = root / f"{COPYING}{os.getpid()}"
-        shutil.copy2(source, unfinished)
-        unfinished.replace(target)
+        try:
+            shutil.copy2(source, unfinished)
+            unfinished.replace(target)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
         return kind
     if kind == "hard-links":
         try:

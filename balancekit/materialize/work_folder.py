@@ -64,8 +64,9 @@ class Hold:
         try:
             self._descriptor = os.open(folder, os.O_RDONLY)
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.stat(folder)  # noqa: PTH116 - gone, if a run has ended since it was opened
         except OSError as error:
-            if error.errno in (errno.EAGAIN, errno.EACCES, errno.ENOENT):
+            if error.errno in (errno.EAGAIN, errno.ENOENT):  # held, or just moved into place
                 raise _is_at_work(folder) from None
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.plan.choices import CorrectAfterTraining, NoAugmentation, WeightedBce
+from balancekit.plan.mixes import CopyPaste
 from balancekit.plan.repeats import strength_problems
 from balancekit.plan.shares import target_problems
 from balancekit.plan.tagged import is_seed
@@ -15,10 +16,13 @@ from balancekit.priors import correction_strength, prior_shift
 if TYPE_CHECKING:
     from balancekit.plan.plan import Plan
 
-__all__ = ["plan_problems"]
+__all__ = ["plan_notes", "plan_problems"]
 
 TOLERANCE = 0.1
 """Log odds that a prior may be off: a factor of 1.1 between two classes."""
+
+WITHOUT_OBJECTS = ("classification", "multilabel", "regression")
+"""Kinds of labels that lie nowhere on a picture."""
 
 REMEDY = (
     'Take one of them: sampling kind = "natural" with loss kind = "logit-adjusted" and tau = 1, '
@@ -75,18 +79,41 @@ def plan_problems(plan: "Plan") -> list[str]:
     return problems
 
 
+def plan_notes(plan: "Plan") -> list[str]:
+    """What in a plan is no contradiction and does nothing."""
+    choice = plan.augmentation
+    if (
+        isinstance(choice, NoAugmentation)
+        or choice.repeats is None
+        or not isinstance(plan.sampling, Natural)
+    ):
+        return []
+    return [
+        "augmentation.repeats: with natural sampling no sample repeats within an epoch, so this "
+        'augments nothing. Take sampling such as kind = "uniform", or leave it out'
+    ]
+
+
 def _sampling_problems(plan: "Plan") -> list[str]:
     """What keeps the targets from the classes of the data; an epoch draws as many as there are."""
     return target_problems(plan.sampling, plan.data.class_counts, class_names=plan.data.class_names)
 
 
 def _augmentation_problems(plan: "Plan") -> list[str]:
-    """What of the augmentation names classes that the data do not have."""
+    """What of the augmentation the data have not: classes by that name, objects to paste."""
     choice = plan.augmentation
-    if isinstance(choice, NoAugmentation) or choice.repeats is None:
+    if isinstance(choice, NoAugmentation):
         return []
-    found = strength_problems(choice.repeats.strength, plan.data.class_names)
-    return [f"repeats.strength.{problem}" for problem in found]
+    problems = []
+    if choice.repeats is not None:
+        found = strength_problems(choice.repeats.strength, plan.data.class_names)
+        problems += [f"repeats.strength.{problem}" for problem in found]
+    if isinstance(choice.mix, CopyPaste) and plan.data.task in WITHOUT_OBJECTS:
+        problems.append(
+            'mix: expected a way to mix whole pictures, such as kind = "cutmix", got copy-paste, '
+            f"which needs masks or boxes, for {plan.data.task} data"
+        )
+    return problems
 
 
 def _correction_problems(plan: "Plan") -> list[str]:

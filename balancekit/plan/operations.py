@@ -9,7 +9,7 @@ from typing import ClassVar, get_args
 import msgspec
 
 from balancekit.errors import OptionError
-from balancekit.plan.tagged import check_name
+from balancekit.plan.tagged import CheckedCall, check_name
 
 __all__ = [
     "Blur",
@@ -35,7 +35,12 @@ __all__ = [
 
 
 class _Operation(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"
+    msgspec.Struct,
+    metaclass=CheckedCall,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
 ):
     """One way to change a picture; `transforms` are the columns of the rules that govern it.
 
@@ -299,5 +304,8 @@ def checked_name(operation: object) -> str:
     """
     if isinstance(operation, get_args(Operation)):
         return name_of(operation)
+    if isinstance(operation, type) and operation in get_args(Operation):
+        name = operation.__name__
+        raise OptionError(f"operation: expected one, got the class {name}. Write {name}(…).")
     check_name("operation", str(operation), operation_names())
     return str(operation)

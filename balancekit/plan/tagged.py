@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterable, Sequence
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import msgspec
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from balancekit.errors import OptionError
 
 __all__ = [
+    "CheckedCall",
     "Tagged",
     "check_name",
     "check_seed",
@@ -22,8 +23,33 @@ __all__ = [
 ]
 
 
+class CheckedCall(msgspec.StructMeta):
+    """Structs whose making tells which arguments there are; reading files does not pass here."""
+
+    def __call__(cls, *args: Any, **fields: Any) -> Any:  # noqa: N805  # of a metaclass
+        """One with these fields.
+
+        Raises:
+            OptionError: an argument has a name that is not known.
+        """
+        known = cls.__struct_fields__
+        if problems := [
+            f"{cls.__name__}: expected {_one_of(known)}, got an argument {name!r}."
+            f"{did_you_mean(name, known)}"
+            for name in fields
+            if name not in known
+        ]:
+            raise OptionError(" ".join(problems))
+        return super().__call__(*args, **fields)
+
+
 class Tagged(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="kind"
+    msgspec.Struct,
+    metaclass=CheckedCall,
+    frozen=True,
+    kw_only=True,
+    forbid_unknown_fields=True,
+    tag_field="kind",
 ):
     """One way to do something."""
 
@@ -60,11 +86,46 @@ def check_seed(seed: object) -> None:
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """A question with the nearest known name, with a space before it; empty if none is near.
 
-    >>> did_you_mean("natual", ["natural", "uniform"])
+    Upper and lower case are the same; names that other libraries give to operations are known.
+
+    >>> did_you_mean("Natual", ["natural", "uniform"])
     " Did you mean 'natural'?"
+    >>> did_you_mean("hflip", ["horizontal-flip", "both-flips"])
+    " Did you mean 'horizontal-flip'?"
     """
-    near = difflib.get_close_matches(str(name), known, n=1)
-    return f" Did you mean {near[0]!r}?" if near else ""
+    meant = ELSEWHERE.get("".join(filter(str.isalnum, str(name).lower())), ())
+    near = [one for one in meant if one in known]
+    if not near:
+        by_lower_case = {one.lower(): one for one in known}
+        nearest = difflib.get_close_matches(str(name).lower(), by_lower_case, n=1)
+        near = [by_lower_case[one] for one in nearest]
+    return f" Did you mean {' or '.join(map(repr, near))}?" if near else ""
+
+
+ELSEWHERE = {
+    "hflip": ("horizontal-flip",),
+    "fliplr": ("horizontal-flip",),
+    "mirror": ("horizontal-flip",),
+    "flip": ("horizontal-flip", "vertical-flip"),
+    "vflip": ("vertical-flip",),
+    "flipud": ("vertical-flip",),
+    "rot90": ("quarter-turn",),
+    "rotate90": ("quarter-turn",),
+    "rotate": ("small-rotation", "quarter-turn"),
+    "rotation": ("small-rotation", "quarter-turn"),
+    "noise": ("gaussian-noise",),
+    "gaussnoise": ("gaussian-noise",),
+    "crop": ("random-crop",),
+    "resize": ("random-resize",),
+    "scale": ("random-resize",),
+    "colorjitter": ("brightness", "contrast", "saturation", "hue"),
+    "colourjitter": ("brightness", "contrast", "saturation", "hue"),
+}
+"""Operations by their names in other libraries, without capitals, spaces and hyphens."""
+
+
+def _one_of(fields: Sequence[str]) -> str:
+    return f"one of {', '.join(fields)}" if fields else "no arguments"
 
 
 def got_choice(value: object, choices: Iterable[type[Tagged]]) -> str:

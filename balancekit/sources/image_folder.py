@@ -186,6 +186,11 @@ class ImageFolder:
             split += f" beside {', '.join(self._layout.other_splits)}"
         return f"image folder {readable(self._layout.root)} ({n_classes} {folders}{split})"
 
+    @property
+    def class_folders(self) -> tuple[str, ...]:
+        """Paths of the class folders, those without pictures included."""
+        return tuple(path for paths in self._layout.class_folders.values() for path in paths)
+
     def other_splits(self) -> Mapping[str, Source]:
         """The other split folders."""
         splits: dict[str, Source] = {}

@@ -159,7 +159,9 @@ def test_pictures_are_those_of_a_compose_that_is_reseeded_for_every_sample():
     compose = library.Compose(transforms)
     for index in range(30):
         rng = generator_of(2, SampleKey(0, index, 0))
-        compose.set_random_state(rng, random.Random(rng.bit_generator.random_raw()))
+        draws = by_albumentations.DrawsOfNumPy()
+        draws.draw_from(rng)
+        compose.set_random_state(rng, draws)
         compose.py_random = random.Random(0)  # its own coin, which Compose throws first
         expected = compose(image=picture())["image"]
         assert np.array_equal(policy(picture(), SampleKey(0, index, 0)), expected)
@@ -272,3 +274,18 @@ def test_global_random_states_are_left_alone(backend):
     before = np.random.get_state()[1].tobytes(), random.getstate()  # noqa: NPY002  # the test
     policy(picture(), SampleKey(0, 1, 0))
     assert (np.random.get_state()[1].tobytes(), random.getstate()) == before  # noqa: NPY002
+
+
+def test_python_draws_are_taken_from_the_generator_of_numpy_alone():
+    def drawn(seed):
+        draws = by_albumentations.DrawsOfNumPy()
+        draws.draw_from(np.random.default_rng(seed))
+        return [draws.random(), draws.uniform(2, 3), draws.randint(1, 6), draws.getrandbits(70)]
+
+    assert drawn(1) == drawn(1)
+    assert drawn(1) != drawn(2)
+    assert drawn(1)[0] == np.random.default_rng(1).random()
+    draws = by_albumentations.DrawsOfNumPy()
+    draws.draw_from(np.random.default_rng(0))
+    counts = np.bincount([draws.randint(0, 3) for _ in range(4000)], minlength=4)
+    assert np.all(abs(counts - 1000) < 150)  # five standard deviations of 27

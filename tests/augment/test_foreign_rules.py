@@ -13,6 +13,7 @@ from balancekit.augment import AugmentationPolicy, load_imgaug, task_names
 from balancekit.augment.adapters import adapt, load_albumentations, step_decisions
 from balancekit.augment.adapters.steps import columns_of, rule_of, step_name, steps_of
 from balancekit.augment.rules import load_rules
+from balancekit.augment.scene import Scene
 from balancekit.errors import BalancekitWarning, OptionError
 from balancekit.labels import SampleKey
 
@@ -194,8 +195,10 @@ def test_forbidden_steps_are_refused_when_strict(albumentations):
 def test_class_names_forbid_steps_whatever_the_task(albumentations):
     with pytest.raises(OptionError, match="classes such as 'turn left'"):
         AugmentationPolicy.from_augmenter(
-            one_flip(albumentations), stats=["turn left", "turn right"], strict=True
+            one_flip(albumentations), task="natural", stats=["turn left", "turn right"], strict=True
         )
+    with pytest.warns(BalancekitWarning, match="classes such as 'turn left'"):
+        AugmentationPolicy.from_augmenter(one_flip(albumentations), stats=["turn left"])
 
 
 def test_classes_of_masks_that_change_places_may_be_mirrored(albumentations):
@@ -207,7 +210,7 @@ def test_classes_of_masks_that_change_places_may_be_mirrored(albumentations):
     assert policy.explain()[-1].verdict == "safe"
 
 
-@pytest.mark.parametrize("task", task_names())
+@pytest.mark.parametrize("task", [name for name in task_names() if name != "unknown"])
 def test_no_forbidden_step_passes_a_strict_policy(albumentations, task):
     a = albumentations
     candidates = [a.HorizontalFlip(), a.VerticalFlip(), a.RandomRotate90(), a.Rotate(limit=10)]
@@ -216,7 +219,7 @@ def test_no_forbidden_step_passes_a_strict_policy(albumentations, task):
     cells = load_rules().task(task).cells
     for step in candidates:
         (column,) = columns_of(step)
-        if task == "unknown" or cells[column].verdict != "forbidden":
+        if cells[column].verdict != "forbidden":
             pairs = [(0, 1)] if task == "keypoints" else ()
             policy = AugmentationPolicy.from_augmenter(
                 step, task=task, strict=True, keypoint_pairs=pairs
@@ -252,8 +255,83 @@ def test_what_moves_keypoints_wrongly_is_known(albumentations, name):
 def test_misspelt_arguments_are_found(albumentations):
     with pytest.warns(UserWarning, match="not valid"):
         step = albumentations.RandomGamma(gama_limit=(80, 90))
-    with pytest.raises(OptionError, match="unknown arguments gama_limit, so that defaults apply"):
-        AugmentationPolicy.from_augmenter(step, strict=True)
+    with pytest.raises(OptionError) as error:
+        AugmentationPolicy.from_augmenter(step, task="natural", strict=True, because="it is so")
+    message = str(error.value)
+    assert "unknown arguments gama_limit, so that defaults apply." in message
+    assert "Did you mean 'gamma_limit'?" in message
+    assert message.endswith("Correct these arguments.")
+    assert "another task" not in message
+
+
+def test_strict_wants_a_task_whose_rules_it_could_enforce(albumentations):
+    with pytest.raises(OptionError, match=r"strict: expected a task .* natural, .*digits"):
+        AugmentationPolicy.from_augmenter(one_flip(albumentations), strict=True)
+
+
+@pytest.mark.parametrize("strict", [True, False])
+def test_a_reason_lets_forbidden_steps_pass_and_stays_with_them(albumentations, strict):
+    steps = albumentations.Compose([albumentations.HorizontalFlip(), albumentations.RandomGamma()])
+    policy = AugmentationPolicy.from_augmenter(
+        steps, task="digits", strict=strict, because="mirror writing"
+    )
+    reasons = {record.operation: record.because for record in policy.explain() if record.used}
+    assert reasons == {
+        "albumentations.HorizontalFlip": "mirror writing",
+        "albumentations.RandomGamma": "",
+    }
+    with pytest.raises(OptionError, match="say why they are right with because="):
+        AugmentationPolicy.from_augmenter(steps, task="digits", strict=True, because=" ")
+
+
+def test_the_operations_beside_an_augmenter_are_explained_by_its_task(albumentations):
+    with pytest.warns(BalancekitWarning):
+        policy = AugmentationPolicy.from_augmenter(one_flip(albumentations), task="digits")
+    (flip,) = policy.explain("horizontal-flip")
+    assert (flip.used, flip.because) == (False, "only the given augmenter is used")
+    assert flip.reason.startswith("Characters are chiral")
+    assert "Characters are chiral" in repr(policy)
+    (step,) = policy.explain("albumentations.HorizontalFlip")
+    assert step.used
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda policy: policy.forbid("horizontal-flip"), id="forbid"),
+        pytest.param(lambda policy: policy.allow("horizontal-flip", because="so"), id="allow"),
+    ],
+)
+def test_steps_of_an_augmenter_are_changed_there_and_not_by_name(albumentations, change):
+    policy = AugmentationPolicy.from_augmenter(one_flip(albumentations), task="natural")
+    with pytest.raises(OptionError, match="Change the augmenter itself"):
+        change(policy)
+
+
+@pytest.mark.parametrize(
+    ("make", "moves"),
+    [
+        pytest.param(lambda a: a.HorizontalFlip(p=1), True, id="flip"),
+        pytest.param(lambda a: a.OneOf([a.Blur(), a.Affine(scale=(0.5, 1))]), True, id="hidden"),
+        pytest.param(lambda a: a.RandomGamma(p=1), False, id="colours"),
+        pytest.param(lambda a: a.CoarseDropout(p=1), False, id="dropout"),
+        pytest.param(lambda a: lambda image: image, False, id="unchecked"),
+    ],
+)
+def test_a_bare_picture_is_refused_where_known_steps_would_leave_boxes_behind(
+    albumentations, make, moves
+):
+    image = np.zeros((8, 8, 3), np.uint8)
+    step = make(albumentations)
+    bare = AugmentationPolicy.from_augmenter(step)
+    assert bare(image, KEY).shape == image.shape
+    policy = AugmentationPolicy.from_augmenter(step, task="detection", because="a test")
+    assert policy(Scene(image=image), KEY).image.shape == image.shape
+    if moves:
+        with pytest.raises(OptionError, match=r"expected a Scene, whose boxes .* albumentations\."):
+            policy(image, KEY)
+    else:
+        assert policy(image, KEY).shape == image.shape
 
 
 @pytest.mark.parametrize("step", [abs, lambda image: image], ids=["built-in", "lambda"])

@@ -1,6 +1,8 @@
 """imgaug 0.4.0 runs on NumPy 2 and OpenCV 5, and leaves them as they are."""
 
 import importlib.util
+import subprocess
+import sys
 import warnings
 from collections import Counter
 
@@ -164,3 +166,17 @@ def test_global_random_state_is_left_alone():
     before = np.random.get_state()[1].tobytes()  # noqa: NPY002  # the state itself is the test
     policy(picture(), SampleKey(0, 0, 0))
     assert np.random.get_state()[1].tobytes() == before  # noqa: NPY002
+
+
+def test_global_random_state_is_left_alone_by_the_first_call_of_a_process():
+    # imgaug makes its own global state when it is first asked for, by a number of numpy's.
+    code = """
+import numpy as np
+from balancekit.augment import load_imgaug
+before = np.random.get_state()[2]
+imgaug = load_imgaug()
+imgaug.augmenters.Snowflakes(seed=1).augment_image(np.zeros((32, 32, 3), np.uint8))
+assert np.random.get_state()[2] == before
+"""
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True)
+    assert ran.returncode == 0, ran.stderr.decode()

@@ -170,3 +170,28 @@ def test_the_public_names_are_those_that_are_there():
     assert sorted(augment.__all__, key=str.lower) == sorted(set(augment.__all__), key=str.lower)
     assert all(getattr(augment, name) is not None for name in augment.__all__)
     assert set(operation_names()) == {name_of(kind) for kind in Operation.__args__}
+
+
+@given(hnp.arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3))))
+def test_rgb_in_four_channels_is_moved_as_in_three(image):
+    cv2 = load_cv2()
+    matrix = np.array([[0.9, 0.2, 0.5], [-0.2, 0.9, 1.0]])
+
+    def moved(part):
+        return cv2.warpAffine(part, matrix, image.shape[1::-1], borderValue=(9, 8, 7, 6))
+
+    assert np.array_equal(native.in_fours(image, moved), moved(image))
+
+
+def test_numbers_of_16_bits_are_looked_up_alike_by_numpy_and_whatever_is_taken():
+    rng = np.random.default_rng(0)
+    table = rng.integers(-(2**15), 2**15, 2**16).astype(np.int16)
+    places = rng.integers(0, 2**16, (7, 9)).astype(np.uint16)
+    for lookup in (tables._wide_by_numpy, tables.wide_table_lookup()):
+        assert np.array_equal(lookup(places, table), table[places])
+
+
+@pytest.mark.parametrize("sigma_px", [0.4, 0.6, 1.0, 1.7])
+def test_white_in_float_stays_within_the_range_after_a_blur(sigma_px):
+    for n_channels in (3, 4, 7):
+        assert native.blur(np.ones((9, 9, n_channels)), sigma_px).max() <= 1

@@ -11,6 +11,7 @@ from balancekit.augment import AugmentationPolicy
 from balancekit.augment.on_device import OnDevice, SceneBatch
 from balancekit.augment.on_device.draws import draw_of
 from balancekit.augment.on_device.hashing import hash_onto, normals_of, uniforms_of
+from balancekit.augment.scene import Scene
 from balancekit.augment.strengths import MILD
 from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
@@ -20,6 +21,7 @@ from balancekit.plan.operations import (
     HorizontalFlip,
     Operation,
     QuarterTurn,
+    RandomCrop,
     Saturation,
     VerticalFlip,
     name_of,
@@ -274,6 +276,23 @@ def test_no_operations_give_a_copy():
     result = OnDevice(AugmentationPolicy())(images, KEYS)
     assert torch.equal(result, images)
     assert result.data_ptr() != images.data_ptr()
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [HorizontalFlip(probability=1.0), RandomCrop(probability=1.0, min_area_share=1.0)],
+    ids=name_of,
+)
+def test_boxes_that_reach_out_are_cut_and_those_outside_become_zeros(device, operation):
+    policy = AugmentationPolicy(task="aerial", operations=(operation,))
+    images = torch.zeros(1, 3, 40, 40, device=device)
+    boxes = torch.tensor([[[-90.0, 10, 20, 20], [-90, 10, -5, 20]]], device=device)
+    batch = SceneBatch(images=images, boxes=boxes)
+    key = SampleKey(0, 0, 0)
+    after = OnDevice(policy)(batch, [key]).boxes[0].tolist()
+    scene = policy(Scene(image=np.zeros((40, 40, 3), np.uint8), boxes=boxes[0].tolist()), key)
+    assert scene.instances.tolist() == [0]
+    assert after == [scene.boxes[0].tolist(), [0, 0, 0, 0]]
 
 
 def test_masks_and_boxes_come_out_as_they_went_in(device):

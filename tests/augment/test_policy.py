@@ -2,6 +2,7 @@
 
 import pickle
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,12 @@ from balancekit.augment import (
     HorizontalFlip,
     RandomCrop,
     RandomResize,
+    SmallRotation,
     VerticalFlip,
     operation_names,
     task_names,
 )
+from balancekit.augment.planned import planned
 from balancekit.augment.scene import Scene
 from balancekit.errors import OptionError
 from balancekit.labels import Labels, SampleKey
@@ -228,6 +231,44 @@ def test_a_tensor_is_refused_with_the_order_of_things():
             id="rows",
         ),
         pytest.param(lambda: AugmentationPolicy.from_augmenter(3), "augmenter:", id="augmenter"),
+        pytest.param(
+            lambda: AugmentationPolicy.for_task("natural", np.array([0, 1, 1])),
+            r"stats: .*ndarray of int64. If these are labels of samples, pass balancekit.analyze",
+            id="labels-of-samples",
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy.for_task("natural", [3, 4]), "list of int", id="numbers"
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy.for_task("natural", 3),
+            "names of the classes, got 3",
+            id="one",
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy().allow(Brightness, because="so"),
+            r"got the class Brightness. Write Brightness\(…\)",
+            id="class",
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy().forbid("hflip"),
+            "Did you mean 'horizontal-flip'",
+            id="name-of-another-library",
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy().explain("contrasts"), "mean 'contrast'", id="explain"
+        ),
+        pytest.param(
+            lambda: SmallRotation(degrees=15),
+            "SmallRotation: expected one of probability, max_degrees, got an argument 'degrees'. "
+            "Did you mean 'max_degrees'",
+            id="argument",
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy()(picture(), 5), 'got 5.*yields="keys"', id="index-for-key"
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy()(picture(), np.int64(5)), 'yields="keys"', id="numpy-index"
+        ),
     ],
 )
 def test_mistakes_are_named(call, says):
@@ -239,6 +280,26 @@ def test_a_misspelt_name_lists_the_known_ones():
     with pytest.raises(OptionError) as error:
         AugmentationPolicy().forbid("zoom")
     assert all(name in str(error.value) for name in operation_names())
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("HFlip", "'horizontal-flip'"),
+        ("flipud", "'vertical-flip'"),
+        ("rot_90", "'quarter-turn'"),
+        ("noise", "'gaussian-noise'"),
+        ("Resize", "'random-resize'"),
+        ("colour jitter", "'brightness' or 'contrast' or 'saturation' or 'hue'"),
+        ("BLUR", "'blur'"),
+    ],
+)
+def test_names_of_other_libraries_and_capitals_are_understood(name, meant):
+    for call in (AugmentationPolicy().forbid, AugmentationPolicy().explain):
+        with pytest.raises(OptionError, match=f"got '{name}'. Did you mean {meant}\\?"):
+            call(name)
+    with pytest.raises(OptionError, match=f"allow: .*Did you mean {meant}\\?"):
+        TaskAugmentation(task="natural", allow=(name,))
 
 
 def test_allow_and_forbid_give_new_policies_and_are_explained():
@@ -257,6 +318,32 @@ def test_allow_and_forbid_give_new_policies_and_are_explained():
     ]
     kinds = [type(o).__struct_config__.tag for o in strong.operations]
     assert kinds == [name for name in operation_names() if name in kinds]
+
+
+def test_one_operation_is_explained_by_its_name():
+    policy = AugmentationPolicy.for_task("digits")
+    assert [record.operation for record in policy.explain("blur")] == ["blur"]
+    assert policy.explain("blur")[0] in policy.explain()
+
+
+@pytest.mark.parametrize(
+    ("task", "degrees", "says"),
+    [
+        pytest.param("digits", 30, "turns are forbidden: Half a turn makes a 9", id="forbidden"),
+        pytest.param("aerial", 30, "", id="turns-are-safe"),
+        pytest.param("natural", 15, "", id="within"),
+    ],
+)
+def test_a_rotation_that_goes_beyond_its_rule_is_explained_so(task, degrees, says):
+    policy = AugmentationPolicy.for_task(task)
+    (before,) = policy.explain("small-rotation")
+    policy = policy.allow(SmallRotation(max_degrees=degrees), because="I know")
+    (record,) = policy.explain("small-rotation")
+    added = record.reason.removeprefix(before.reason)
+    assert says in added
+    assert bool(added) == bool(says)
+    again = AugmentationPolicy.from_plan(planned(policy))
+    assert again.explain("small-rotation")[0].reason == record.reason
 
 
 def test_class_names_are_overruled_by_the_user_alone():
@@ -421,3 +508,58 @@ def test_a_plan_says_operations_backend_and_pairs():
     policy = AugmentationPolicy.from_plan(right)
     assert policy.operations == (VerticalFlip(),)
     assert "seen from above" in [record.because for record in policy.explain()]
+
+
+# --- what is forbidden stays forbidden -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        pytest.param(
+            lambda: replace(AugmentationPolicy.for_task("aerial"), task="digits"),
+            "vertical-flip .*Upside down",
+            id="decisions-of-another-task",
+        ),
+        pytest.param(
+            lambda: AugmentationPolicy(task="digits", operations=(VerticalFlip(),), decisions=()),
+            "vertical-flip",
+            id="no-decisions",
+        ),
+        pytest.param(
+            lambda: replace(
+                AugmentationPolicy.for_task("digits").forbid("vertical-flip"),
+                operations=(VerticalFlip(),),
+            ),
+            "vertical-flip .*Upside down",
+            id="forbidden-by-rules-and-user",
+        ),
+        pytest.param(
+            lambda: replace(
+                AugmentationPolicy.for_task("natural").forbid("blur", because="it is blurred"),
+                operations=(Blur(),),
+            ),
+            r"blur \(it is blurred\)",
+            id="forbidden-by-the-user-alone",
+        ),
+    ],
+)
+def test_no_way_round_what_is_forbidden(make, says):
+    with pytest.raises(OptionError, match=says):
+        make()
+
+
+@pytest.mark.parametrize("given", [("blur",), [Blur()], (Blur,)], ids=["name", "list", "class"])
+def test_what_is_no_tuple_of_operations_is_refused(given):
+    with pytest.raises(OptionError, match="operations"):
+        AugmentationPolicy(operations=given)
+
+
+@pytest.mark.parametrize(("task", "most"), [("documents", 3.0), ("xray", 5.0), ("natural", 10.0)])
+def test_rotations_go_no_further_than_the_rules_of_the_task_say(task, most):
+    pytest.importorskip("albumentations", reason="albumentations is optional")
+    policy = AugmentationPolicy.for_task(task)
+    again = policy.forbid("small-rotation").allow("small-rotation", because="it is a test")
+    for one in (policy, again):
+        (rotation,) = [o for o in one.operations if isinstance(o, SmallRotation)]
+        assert rotation.max_degrees == most

@@ -313,6 +313,32 @@ def test_polygons_of_which_nothing_is_left_are_dropped_and_parts_that_are_left_k
     assert len(after.polygons[0]) == 1
 
 
+def test_what_lay_outside_the_picture_does_not_come_in_where_it_is_filled():
+    image = np.zeros((100, 100, 3), np.uint8)
+    motion = shrink_motion(image.shape, top=25, left=25, height=50, width=50)
+    corners = [[80, 10], [120, 10], [120, 30], [80, 30]]
+    scene = Scene(
+        image=image,
+        boxes=[[80, 10, 120, 30]],
+        polygons=[[corners]],
+        keypoints=[[[110, 20], [90, 20]]],
+    )
+    after = move(scene, image, motion)
+    assert after.boxes.tolist() == [[65, 30, 75, 40]]  # the picture ends at 75
+    assert after.polygons[0][0].max(axis=0).tolist() == [75, 40]
+    assert np.isnan(after.keypoints[0, 0]).all()
+    assert after.keypoints[0, 1].tolist() == [70, 35]
+
+
+def test_what_lay_outside_the_picture_is_not_counted_as_lost():
+    image = np.zeros((100, 100, 3), np.uint8)
+    motion = flip_motion(image.shape, horizontally=True)
+    mostly, wholly = [-80, 0, 20, 10], [-80, 0, -20, 10]
+    after = move(Scene(image=image, boxes=[mostly, wholly]), image, motion)
+    assert after.instances.tolist() == [0]
+    assert after.boxes.tolist() == [[80, 0, 100, 10]]
+
+
 def test_rows_without_polygons_and_scenes_without_rows_pass():
     image = np.zeros((10, 10, 3), np.uint8)
     motion = flip_motion(image.shape, horizontally=True)

@@ -1,5 +1,6 @@
 """`balancekit augment`: counts shown, sets and pages written, contradictions refused."""
 
+import errno
 import json
 import os
 import shlex
@@ -11,6 +12,7 @@ from PIL import Image
 
 from balancekit.cli import run
 from balancekit.sources import read
+from tests.materialize.augmented.cases import write_coco, write_voc
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 
@@ -101,6 +103,17 @@ def test_the_report_looks_as_it_should(here, capsys):
     assert read("balanced").class_counts().tolist() == [12, 12, 12]
 
 
+def test_files_that_had_to_be_copied_are_told_as_such(here, capsys, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    assert run(shlex.split("augment pictures -o new --workers 1")) == 0
+    out = capsys.readouterr().out
+    assert "18 files of the data copied into it, as no link can be" in out
+    assert "linked" not in out
+
+
 def test_json_tells_all_and_takes_stdout(here, capsys):
     assert run(shlex.split("augment pictures --target 6 -o new --workers 1 --json")) == 0
     told = json.loads(capsys.readouterr().out)
@@ -117,9 +130,34 @@ def test_bad_pictures_are_told_and_strict_leaves_with_3(here, capsys):
     Path("pictures/down/0.png").write_bytes(b"<html>")
     line = "augment pictures --target max --workers 1"
     assert run(shlex.split(f"{line} -o one")) == 0
-    assert "warning: 1 picture could not be used: down/0.png: " in capsys.readouterr().err
+    told = "warning: 1 picture could not be used:\n  down/0.png: expected a picture that decodes"
+    assert told in capsys.readouterr().err
     assert run(shlex.split(f"{line} -o two --strict")) == 3
     assert "--strict: 1 picture could not be used" in capsys.readouterr().err
+
+
+def test_of_many_bad_pictures_some_are_told_each_on_its_line(here, capsys):
+    for number in range(7):
+        Path(f"pictures/up/bad{number}.png").write_bytes(b"")
+    assert run(shlex.split("augment pictures --target 30 --workers 1 -o new")) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert "7 pictures could not be used:" in lines[0]
+    assert [line.split(":")[0] for line in lines[1:6]] == [f"  up/bad{n}.png" for n in range(5)]
+    assert lines[6] == "  and 2 more, in quarantine.jsonl beside the manifest"
+
+
+def test_what_was_met_when_the_data_were_listed_is_told_with_the_command_that_names_it(
+    here, capsys
+):
+    Path("pictures/loose.png").write_bytes(b"")
+    Path("pictures/up/.hidden").touch()
+    assert run(shlex.split("augment pictures --format image-folder --json")) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["problems"] == {"hidden-file": 1, "picture-outside-class": 1}
+    assert err == (
+        "balancekit: warning: met when the data were listed: pictures outside of any class "
+        "folder: 1. See: balancekit analyze pictures --format image-folder\n"
+    )
 
 
 def test_a_run_that_is_started_again_says_what_it_found(here, capsys):
@@ -127,6 +165,28 @@ def test_a_run_that_is_started_again_says_what_it_found(here, capsys):
     assert run(line) == 0
     assert run([*line, "--resume"]) == 0
     assert "18 new samples were there from an earlier run" in capsys.readouterr().out
+
+
+def test_the_command_in_a_page_has_the_target_and_all_else_that_was_given(here):
+    given = "--target 5 --max-copies 9 --task natural --forbid blur"
+    assert run(shlex.split(f"augment pictures {given} --preview page.html")) == 0
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert f"balancekit augment pictures {given} --preview page.html" in page
+
+
+def test_a_hint_is_told_where_copies_hardly_balance_the_classes(here, capsys):
+    write_coco(here / "boxes")
+    assert run(shlex.split("augment boxes --target 3")) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Paste rare objects into other pictures instead (CopyPaste)." in said
+
+
+def test_boxes_without_area_are_told(here, capsys):
+    write_voc(here / "boxes", [(9, 3, 9, 8), (1, 1, 6, 6)])
+    assert run(shlex.split("augment boxes")) == 0
+    assert capsys.readouterr().err == (
+        "balancekit: warning: 1 box of the data without width or height, kept as in the files\n"
+    )
 
 
 def test_a_page_shows_originals_copies_and_reasons(here, capsys):

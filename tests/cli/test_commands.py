@@ -8,6 +8,8 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -251,6 +253,21 @@ CASES = {
         [],
         ["Did you mean 'digits'?"],
     ),
+    "a picture task as a kind of label": (
+        "analyze pictures --task digits", 2, [], ["--picture-task digits of balancekit recommend"]
+    ),
+    "a picture task as a kind of label, where both are": (
+        "recommend pictures --task=natural", 2, [], ["pictures show is --picture-task natural."]
+    ),
+    "a kind of label as a picture task": (
+        "recommend pictures --picture-task classification",
+        2,
+        [],
+        ["which is what labels are for. Give it as --task classification."],
+    ),
+    "a kind of label as what is augmented": (
+        "augment pictures --task segmentation", 2, [], ["--task: expected what", "leave it out"]
+    ),
     "recommend into no folder": (
         "recommend animals.csv -o no/plan.toml", 2, [], ["-o no/plan.toml", "mkdir -p no"]
     ),
@@ -300,6 +317,47 @@ def test_command(line, code, said, told, here, capsys):
         assert sorted(here.iterdir()) == before, "nothing is written"
     elif not told:
         assert err == ""
+
+
+def preview_of(augmentation, capsys):
+    """Exit code, report and errors of a preview under a plan with an augmentation."""
+    text = Plan.load("plan.toml").to_toml()
+    changed = re.sub(r"\[augmentation\]\nkind = \"none\"\n", augmentation, text)
+    assert changed != text
+    Path("changed.toml").write_text(changed)
+    capsys.readouterr()
+    code = run(["preview", "changed.toml", "animals.csv"])
+    return code, *capsys.readouterr()
+
+
+def test_preview_shows_how_to_mix(here, capsys):
+    mix = '[augmentation]\nkind = "task"\ntask = "natural"\nmix = { kind = "cmo" }\n'
+    code, out, err = preview_of(mix, capsys)
+    assert (code, err) == (0, "")
+    assert "Augmentation: for natural pictures, batches mixed by cmo.\n" in out
+    code_shown = textwrap.dedent(out.partition("In your code:\n")[2])
+    compile(code_shown, "hints", "exec")
+    assert "batch_size=64, n_epochs=n_epochs)" in code_shown
+    assert "inputs, targets = pipeline.batch_mix(inputs, targets, step=step)" in code_shown
+
+
+def test_preview_refuses_a_mix_that_building_would(here, capsys):
+    mix = '[augmentation]\nkind = "task"\ntask = "digits"\nmix = { kind = "mixup" }\n'
+    code, out, err = preview_of(mix, capsys)
+    assert (code, out) == (2, "")
+    assert 'because = { mixup = "your reason" } under [augmentation]' in err
+
+
+def test_preview_tells_of_repeats_that_never_come(here, capsys):
+    repeats = '[augmentation]\nkind = "task"\ntask = "natural"\n[augmentation.repeats]\n'
+    code, _, err = preview_of(repeats, capsys)
+    assert code == 0
+    assert "balancekit: warning: plan: augmentation.repeats: with natural sampling" in err
+
+
+def test_the_package_runs_as_the_command():
+    line = [sys.executable, "-m", "balancekit", "--version"]
+    assert subprocess.run(line, capture_output=True, text=True, check=True).stdout == "0.1.0\n"
 
 
 def test_help_names_every_picture_task(capsys):

@@ -1,5 +1,6 @@
 """Dice, Tversky and their kin: equal to the papers, steady where nothing is there, one batch."""
 
+import gc
 import math
 from collections.abc import Callable
 from functools import partial
@@ -595,6 +596,10 @@ def ddp_gradients(rank: int, path: str, names: list[str]) -> None:
             torch.distributed.all_reduce(total)
             found[name, over] = (total / 2, model.module.weight.grad.clone())
     torch.save(found, f"{path}/{rank}.pt")
+    # Nothing of the group may be left to threads that a process ends with.
+    del model, value
+    gc.collect()
+    torch.distributed.barrier()
     torch.distributed.destroy_process_group()
 
 

@@ -1,19 +1,26 @@
 """What the task rules and class names say of the steps of a user's augmenter."""
 
+import inspect
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
+
+import msgspec
 
 from balancekit.augment.adapters.steps import columns_of, rule_of, step_name, steps_of
 from balancekit.augment.class_names import class_name_findings
 from balancekit.augment.decisions import ClassNames, Decision, class_names_of, severity
 from balancekit.augment.moving import NO_PAIRS, Pairs
-from balancekit.augment.rules import Confidence, TaskRules, Verdict, load_rules
+from balancekit.augment.rules import Confidence, TaskRules, Verdict, load_rules, task_names
 from balancekit.errors import BalancekitWarning, OptionError
+from balancekit.plan.tagged import did_you_mean
 
-__all__ = ["refuse_or_warn", "step_decisions"]
+__all__ = ["checked_steps", "step_decisions"]
 
 UNKNOWN = "unknown"
+MISSPELT = "arguments"
+"""The source of a record whose step was given arguments that it does not have."""
+
 MIRRORS = frozenset(["horizontal-flip", "vertical-flip"])
 
 
@@ -45,24 +52,59 @@ def step_decisions(
     return tuple(decided)
 
 
-def refuse_or_warn(steps: Sequence[Decision], task: str, *, strict: bool) -> None:
-    """Refuse the steps that are forbidden, or warn of them, all in one message.
+def checked_steps(
+    steps: Sequence[Decision], task: str, *, strict: bool, because: str = ""
+) -> tuple[Decision, ...]:
+    """The steps, the forbidden ones with the user's reason; without one they are warned of.
+
+    No reason makes up for misspelt arguments.
+
+    Args:
+        steps: as given by `step_decisions`.
+        task: a task of the rules.
+        strict: refuse forbidden steps instead.
+        because: why they are right nevertheless.
 
     Raises:
-        OptionError: one is forbidden, and `strict` is set.
+        OptionError: a step is forbidden, or there is no task, and `strict` is set.
     """
-    forbidden = dict.fromkeys(
-        f"{step.operation} ({step.reason})" for step in steps if step.verdict == "forbidden"
+    if strict and task == UNKNOWN:
+        raise OptionError(
+            "strict: expected a task beside it, whose rules forbid steps, got none. Give task=…, "
+            f"one of {', '.join(name for name in task_names() if name != UNKNOWN)}."
+        )
+    problems = " ".join(_problems(steps, task, because))
+    if problems and strict:
+        raise OptionError(problems)
+    if problems:
+        warnings.warn(problems, BalancekitWarning, stacklevel=3)
+    return tuple(
+        msgspec.structs.replace(step, because=because) if _is_against_rules(step) else step
+        for step in steps
     )
-    if not forbidden:
-        return
-    message = (
-        f"augmenter: expected steps that keep the labels of {task!r} pictures, got "
-        f"{'; '.join(forbidden)}. Leave these out, or name another task."
-    )
-    if strict:
-        raise OptionError(message)
-    warnings.warn(message, BalancekitWarning, stacklevel=3)
+
+
+def _problems(steps: Sequence[Decision], task: str, because: str) -> Iterator[str]:
+    wrong = [step for step in steps if _is_against_rules(step)]
+    if wrong and not because.strip():
+        yield (
+            f"augmenter: expected steps that keep the labels of {task!r} pictures, got "
+            f"{_told(wrong)}. Leave these out, name another task, or say why they are right "
+            "with because=…."
+        )
+    if misspelt := [step for step in steps if step.source == MISSPELT]:
+        yield (
+            f"augmenter: expected arguments that its steps have, got {_told(misspelt)}. "
+            "Correct these arguments."
+        )
+
+
+def _is_against_rules(step: Decision) -> bool:
+    return step.verdict == "forbidden" and step.source != MISSPELT
+
+
+def _told(steps: Sequence[Decision]) -> str:
+    return "; ".join(dict.fromkeys(f"{step.operation} ({step.reason})" for step in steps))
 
 
 def _by_class_names(names: Sequence[str], rules: TaskRules, pairs: Pairs) -> Mapping[str, str]:
@@ -86,7 +128,9 @@ def _fault(
     misspelt = getattr(step, "invalid_args", None)  # of albumentations, which only warns
     if misspelt:
         reason = f"It was given unknown arguments {', '.join(misspelt)}, so that defaults apply."
-        return _record(step, "forbidden", reason, "albumentations", "high")
+        known = list(inspect.signature(type(step)).parameters)
+        reason += "".join(did_you_mean(name, known) for name in misspelt)
+        return _record(step, "forbidden", reason, MISSPELT, "high")
     columns = columns_of(step) or ()
     named = [column for column in columns if column in findings]
     if named:

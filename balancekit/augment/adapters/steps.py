@@ -3,14 +3,28 @@
 import functools
 from collections.abc import Iterator, Mapping
 from importlib import resources
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 import numpy as np
 
 from balancekit.augment.rules import TRANSFORMS
+from balancekit.plan.operations import Operation
 
-__all__ = ["StepRule", "columns_of", "libraries_of", "rule_of", "step_name", "steps_of"]
+__all__ = [
+    "StepRule",
+    "columns_of",
+    "libraries_of",
+    "moving_steps",
+    "rule_of",
+    "step_name",
+    "steps_of",
+]
+
+MOVING = frozenset(
+    column for kind in get_args(Operation) if kind.moves_pixels for column in kind.transforms
+)
+"""The columns of the rules whose transforms move pixels."""
 
 MAX_SMALL_DEGREES = 15.0
 """Up to here a rotation is a small one in the rules; more is a turn of the picture."""
@@ -108,6 +122,18 @@ def steps_of(augmenter: object) -> tuple[object, ...]:
     found: list[object] = []
     _collect(augmenter, found, set())
     return tuple(found)
+
+
+def moving_steps(augmenter: object) -> tuple[str, ...]:
+    """The names of the steps that are known to move pixels, each once.
+
+    What the rules do not know is not among them: it may be a function that changes colours.
+
+    >>> moving_steps(len)
+    ()
+    """
+    moving = (step for step in steps_of(augmenter) if MOVING.intersection(columns_of(step) or ()))
+    return tuple(dict.fromkeys(map(step_name, moving)))
 
 
 def libraries_of(augmenter: object) -> frozenset[str]:

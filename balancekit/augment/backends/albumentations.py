@@ -19,7 +19,7 @@ from balancekit.augment.moving import (
     Pairs,
     flip_motion,
     move,
-    move_mask_by_maps,
+    move_mask_by_places,
     turn_motion,
     warp_motion,
 )
@@ -43,15 +43,40 @@ from balancekit.plan.operations import (
     VerticalFlip,
 )
 
-__all__ = ["AlbumentationsSteps", "transform_of"]
+__all__ = ["AlbumentationsSteps", "DrawsOfNumPy", "transform_of"]
+
+
+class DrawsOfNumPy(random.Random):
+    """A generator of Python's kind that draws its numbers from one of NumPy.
+
+    To seed one of its own for every sample would take as long as a flip of the picture.
+
+    >>> draws = DrawsOfNumPy()
+    >>> draws.draw_from(np.random.default_rng(1))
+    >>> draws.random() == np.random.default_rng(1).random()
+    True
+    """
+
+    def __init__(self) -> None:
+        super().__init__(0)  # of a state that is never drawn from
+
+    def draw_from(self, rng: np.random.Generator) -> None:
+        """Draw from this generator from now on."""
+        self._rng = rng
+        self.random = rng.random  # type: ignore[method-assign]  # as fast as it can be
+
+    def getrandbits(self, k: int, /) -> int:
+        """An integer of k random bits."""
+        return int.from_bytes(self._rng.bytes(-(-k // 8)), "little") >> (-k % 8)
 
 
 class AlbumentationsSteps:
     """Operations one after the other, reseeded for every sample; each throws its own coin.
 
     The pictures are those of a Compose of the same transforms whose `set_random_state` is
-    called for every sample. Compose itself would check shapes and annotations on top, and
-    with `Compose(seed=…)` all transforms would draw the same numbers.
+    called for every sample, with `DrawsOfNumPy` for Python's generator. Compose itself would
+    check shapes and annotations on top, and with `Compose(seed=…)` all transforms would draw
+    the same numbers.
 
     Args:
         operations: in the order in which they are carried out.
@@ -64,31 +89,33 @@ class AlbumentationsSteps:
     def __init__(self, operations: Sequence[Operation], pairs: Pairs) -> None:
         self.transforms = [transform_of(operation) for operation in operations]
         self.pairs = pairs
-        self.python_rng = random.Random(0)  # noqa: S311  # nothing secret; seeded at each call
+        self.python_rng = DrawsOfNumPy()
+        self._with_coins = [(transform, transform.p) for transform in self.transforms]
         self._lock = threading.Lock()  # a transform keeps what it has drawn
 
     def __call__(self, scene: Scene, rng: np.random.Generator) -> Scene:
         """The scene after all operations whose coin says so."""
         with self._lock:
-            self.python_rng.seed(rng.bit_generator.random_raw())
-            data = {"image": scene.image}
-            for transform in self.transforms:
+            self.python_rng.draw_from(rng)
+            coin = rng.random
+            image = scene.image
+            has_targets = scene.mask is not None or scene.instances is not None
+            for transform, probability in self._with_coins:
+                # A coin is thrown as the library throws it, which is asked only if it falls due.
+                if probability <= 0 or (probability < 1 and coin() >= probability):
+                    continue
                 transform.set_random_state(rng, self.python_rng)
-                data = transform(**data)
-            image = data["image"]
-            if scene.mask is None and scene.instances is None:
-                return scene.with_image(image)
-            for transform in self.transforms:
-                if transform.params:  # it has fired
+                image = transform(image=image, force_apply=True)["image"]
+                if has_targets:
                     scene = _followed(scene, transform, self.pairs)
             return scene.with_image(image)
 
 
 def _followed(scene: Scene, transform: Any, pairs: Pairs) -> Scene:
     """The scene whose annotations have followed what a transform has just done."""
-    if "map_x" in transform.params:
-        maps = transform.params["map_x"], transform.params["map_y"]
-        mask = None if scene.mask is None else move_mask_by_maps(scene.mask, maps)
+    if "places" in transform.params:
+        places = transform.params["places"]
+        mask = None if scene.mask is None else move_mask_by_places(scene.mask, places)
         return scene.with_parts(mask=mask)
     motion = _motion_of(transform, scene.image.shape)
     return scene if motion is None else move(scene, scene.image, motion, pairs)

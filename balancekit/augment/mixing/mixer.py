@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from balancekit.augment.decisions import Decision
+from balancekit.augment.mix_verdict import verdict_on
 from balancekit.augment.mixing.copy_paste import copy_paste
 from balancekit.augment.mixing.copy_paste_pixels import copy_paste_pixels
 from balancekit.augment.mixing.cutmix import cutmix, draw_rectangle
@@ -25,7 +26,6 @@ from balancekit.augment.mixing.pairs import (
 )
 from balancekit.augment.mixing.remix import remix
 from balancekit.augment.mixing.targets import Masks
-from balancekit.augment.mixing.verdict import verdict_on
 from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
 from balancekit.plan.mixes import CMO, BalancedMixUp, CopyPaste, CutMix, Mix, MixUp, Remix

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from balancekit.augment.moving import LEAST_SIDE_PX
 from balancekit.augment.on_device.batch import SceneBatch
-from balancekit.augment.on_device.draws import Draw
+from balancekit.augment.on_device.draws import Draw, change_rows
 from balancekit.augment.on_device.orientation import orientation_of
 from balancekit.augment.on_device.places import sampling_of
 from balancekit.plan.operations import Operation, RandomResize
@@ -47,8 +48,10 @@ def moved(
         layers = sampling.change(layers, chosen, lambda own, part: own.of_masks(part))
         masks = layers.reshape(masks.shape)
     if boxes is not None:
+        any_chosen = torch.stack([draw.chosen for _, draw in draws]).any(0) if draws else chosen
+        boxes = change_rows(boxes.clone(), any_chosen, lambda part: _within(part, size))
         is_filling = ~boxes.any(-1, keepdim=True)
-        boxes = orientation.of_boxes(boxes.clone(), size)
+        boxes = orientation.of_boxes(boxes, size)
         boxes = sampling.change(boxes, chosen, lambda own, part: own.of_boxes(part))
         boxes = boxes.masked_fill(is_filling, 0)
     return batch.with_parts(images=images, masks=masks, boxes=boxes)
@@ -57,6 +60,13 @@ def moved(
 def _n_steps(operation: Operation) -> int:
     """In how many places along a side a pixel is sampled, for shrunken pictures."""
     return round(1 / operation.min_scale) if isinstance(operation, RandomResize) else 1
+
+
+def _within(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Boxes cut to their pictures, as on the host; those wholly outside become zeros."""
+    cut = torch.stack([boxes[..., i].clamp(0, size[i % 2]) for i in range(4)], -1)
+    side, side_before = ((part[..., 2:] - part[..., :2]).amin(-1) for part in (cut, boxes))
+    return cut * ((side >= LEAST_SIDE_PX) | (side >= side_before))[..., None]
 
 
 def _as_shares(images: Tensor) -> Tensor:

@@ -117,8 +117,7 @@ class Sampling:
         Those of which too little is shown become zeros, by the limits of `moving.py`.
         """
         each = (slice(None), None)
-        # What lay outside the picture from the start was never there to be lost.
-        whole = self._moved(boxes.clamp(min=0).minimum(self.whole[each].repeat(1, 1, 2)))
+        whole = self._moved(boxes)
         shown = self._moved(
             torch.clamp(boxes, self.low[each].repeat(1, 1, 2), self.high[each].repeat(1, 1, 2))
         )

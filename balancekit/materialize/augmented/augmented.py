@@ -56,6 +56,8 @@ class Augmented(msgspec.Struct, frozen=True, kw_only=True):
         bad: pictures that could not be used, and why.
         problems: what was met when the data were listed, and is not in the set: how often, by
             kind. `analyze` names the files.
+        n_without_area: boxes of the data that have no width or no height. They are kept.
+        hint: what to do instead, where copies of whole pictures hardly balance the classes.
     """
 
     format: str
@@ -75,3 +77,20 @@ class Augmented(msgspec.Struct, frozen=True, kw_only=True):
     n_leaks: int = 0
     bad: tuple[BadFile, ...] = ()
     problems: dict[ProblemKind, int] = msgspec.field(default_factory=dict)
+    n_without_area: int = 0
+    hint: str = ""
+
+    @property
+    def ratio_before(self) -> float:
+        """The imbalance ratio of the data: of the largest class to the smallest that is there."""
+        return _ratio([row.n_before for row in self.classes])
+
+    @property
+    def ratio_after(self) -> float:
+        """The imbalance ratio with the new samples."""
+        return _ratio([row.n_after for row in self.classes])
+
+
+def _ratio(counts: list[int]) -> float:
+    filled = [count for count in counts if count]
+    return max(filled) / min(filled)

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from balancekit.augment import AugmentationPolicy
+from balancekit.augment.native import Picture
 from balancekit.errors import MissingLibraryError
 from balancekit.labels import SampleKey
 from balancekit.materialize.augmented.copy_names import copy_name
@@ -38,7 +39,10 @@ __all__ = [
 
 
 MOST_DRAWS = 16
-"""Of the weakest policy for a task a draw in three changes nothing, of sixteen in a row none."""
+"""The mildest policy for a task, that for X-rays, changes nothing in 27 % of its draws: in
+sixteen in a row never, or once in 10**9."""
+
+SPARSE_PX = 16
 
 
 @dataclass(frozen=True)
@@ -219,9 +223,14 @@ def drawn_copy(
     for epoch in range(MOST_DRAWS):
         key = SampleKey(epoch=epoch, index=index, repeat=number)
         scene = policy(sample.scene, key)
-        if not np.array_equal(scene.image, sample.scene.image):
+        if not _is_same(scene.image, sample.scene.image):
             break
     return sample.moved_to(scene), key
+
+
+def _is_same(image: Picture, other: Picture) -> bool:
+    few = np.s_[::SPARSE_PX, ::SPARSE_PX]  # which tell most pictures apart
+    return np.array_equal(image[few], other[few]) and np.array_equal(image, other)
 
 
 def _named(annotated: AnnotatedSet, sample: Sample) -> dict[str, int]:

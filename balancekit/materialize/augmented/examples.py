@@ -16,7 +16,7 @@ from balancekit.materialize.augmented.copying import Opening, drawn_copy
 from balancekit.materialize.augmented.formats import AnnotatedSet, Sample
 from balancekit.materialize.augmented.manifest import BadFile
 from balancekit.materialize.augmented.plan_copies import Carried
-from balancekit.materialize.augmented.policies import policy_of
+from balancekit.materialize.augmented.policies import fitted, policy_for
 from balancekit.sources import Format
 
 __all__ = ["ClassExamples", "Example", "Examples", "Seen", "augmented_examples"]
@@ -131,18 +131,16 @@ def augmented_examples(
     """
     path = os.path.abspath(data)  # noqa: PTH100 - links are kept
     annotated = Opening(path, format, split, run=uuid.uuid4().hex).opened()
-    policy = policy or policy_of(annotated.class_names, task, allow=allow, forbid=forbid, seed=seed)
+    chosen = policy or policy_for(annotated, task, allow=allow, forbid=forbid, seed=seed)
+    policy = fitted(chosen, annotated.format)
     carried = Carried.from_labels(annotated.labels)
     counts = carried.class_counts()
     filled = np.flatnonzero(counts)
     rarest = sorted(filled.tolist(), key=lambda c: (counts[c], c))[:n_classes]
     looks = _Looks(annotated, policy, n_copies)
+    most = per_class + SPARE_TRIES
     shown = [
-        ClassExamples(
-            c,
-            int(counts[c]),
-            looks.at(_best_first(carried, c)[: per_class + SPARE_TRIES], per_class),
-        )
+        ClassExamples(c, int(counts[c]), looks.at(_best_first(carried, c)[:most], per_class))
         for c in rarest
     ]
     return Examples(
@@ -192,10 +190,9 @@ class _Looks:
     def _example(self, index: int) -> Example:
         sample = self.annotated.read(index)
         white = _white(sample.scene.image)
-        copies = []
-        for number in range(1, self.n_copies + 1):
-            copies.append(_seen(drawn_copy(self.policy, sample, index, number)[0], white))
-        return Example(self.ids[index], _seen(sample, white), tuple(copies))
+        drawn = (drawn_copy(self.policy, sample, index, n + 1)[0] for n in range(self.n_copies))
+        copies = tuple(_seen(copy, white) for copy in drawn)
+        return Example(self.ids[index], _seen(sample, white), copies)
 
 
 def _white(image: Picture) -> float:

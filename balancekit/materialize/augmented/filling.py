@@ -92,10 +92,11 @@ class Filling:
 
     def _place_originals(self, placed: Placed) -> None:
         n_samples = self.annotated.labels.n_samples
+        folder, aside = self.growth.folder, self.growth.aside
         for index in range(n_samples):
             for place, source in self.annotated.originals(index):
                 try:
-                    is_link = place_original(source, self.growth.folder / place, self.growth.aside)
+                    is_link = place_original(source, folder / place, aside)
                 except OSError as error:
                     if error.errno in FATAL:
                         raise

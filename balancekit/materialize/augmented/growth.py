@@ -133,17 +133,27 @@ def place_original(source: Path, place: Path, aside: Path) -> bool:
     Raises:
         OSError: the file is missing, or the disk is full.
     """
-    if place.exists():
-        return place.stat().st_nlink > 1
-    place.parent.mkdir(parents=True, exist_ok=True)
     try:
-        os.link(source.resolve(), place)
+        _link(source, place)
         return True
+    except FileExistsError:  # of an interrupted run
+        return place.stat().st_nlink > 1
     except OSError as error:
         if error.errno not in NOT_LINKED:
             raise
+    place.parent.mkdir(parents=True, exist_ok=True)
     place_file(str(source), str(place), "copies", aside)
     return False
+
+
+def _link(source: Path, place: Path) -> None:
+    if source.is_symlink():  # which a hard link would be one more of
+        source = source.resolve()
+    try:
+        os.link(source, place)
+    except FileNotFoundError:  # it is the folder that is missing, or the source
+        place.parent.mkdir(parents=True, exist_ok=True)
+        os.link(source, place)
 
 
 def stopped_by(error: OSError, growth: Growth) -> OSError:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from balancekit.materialize.augmented.augmented import Augmented, AugmentedClass
@@ -16,9 +17,18 @@ from balancekit.materialize.augmented.manifest import (
     read_manifest,
     read_quarantine,
 )
+from balancekit.materialize.augmented.policies import WITH_BOXES
 from balancekit.materialize.augmented.turns import Supply
 
 __all__ = ["planned", "written"]
+
+LEAST_RATIO = 2.0
+"""Below this imbalance ratio there is little to balance."""
+
+LEAST_FALL = 1 / 3
+"""Part of the imbalance ratio that copies should take away to be worth their room. Judgement."""
+
+PASTE = "Paste rare objects into other pictures instead (CopyPaste). "
 
 
 def planned(head: ManifestHead, supply: Supply) -> Augmented:
@@ -28,11 +38,12 @@ def planned(head: ManifestHead, supply: Supply) -> Augmented:
     copies = supply.dealt(carried.class_counts(), nothing, nothing.astype(bool))
     per_class = carried.class_counts(copies).tolist()
     n_new = dict(zip(supply.class_names, per_class, strict=True))
-    return Augmented(
+    told = Augmented(
         **_told(head, supply, n_new),
         n_new=int(copies.sum()),
         most_copies=int(copies.max(initial=0)),
     )
+    return _hinted(told, supply)
 
 
 def written(folder: Path, supply: Supply, placed: Placed) -> Augmented:
@@ -42,7 +53,7 @@ def written(folder: Path, supply: Supply, placed: Placed) -> Augmented:
     n_per_parent = Counter(copy.parent for copy in copies)
     for copy in copies:
         n_new.update(copy.classes)
-    return Augmented(
+    told = Augmented(
         **_told(head, supply, n_new),
         folder=str(folder),
         manifest=str(folder / FOLDER / MANIFEST),
@@ -53,6 +64,23 @@ def written(folder: Path, supply: Supply, placed: Placed) -> Augmented:
         most_copies=max(n_per_parent.values(), default=0),
         bad=tuple(read_quarantine(folder)),
     )
+    return _hinted(told, supply)
+
+
+def _hinted(told: Augmented, supply: Supply) -> Augmented:
+    """With a hint, where pictures carry several classes and so copies balance them little."""
+    carries_several = bool((np.diff(supply.carried.offsets) > 1).any())
+    is_balanced = told.ratio_before < LEAST_RATIO
+    falls = told.ratio_after < (1 - LEAST_FALL) * told.ratio_before
+    if is_balanced or falls or not told.n_new or not carries_several:
+        return told
+    paste = PASTE if told.format in WITH_BOXES else ""
+    hint = (
+        "Copies of whole pictures hardly balance these classes: a copy of a rare object copies "
+        f"its frequent neighbours too. {paste}Draw pictures of rare classes more often while you "
+        "train (RepeatFactorSampler), or weigh the loss. See docs/how-to/augment-detection.md."
+    )
+    return msgspec.structs.replace(told, hint=hint)
 
 
 def _told(head: ManifestHead, supply: Supply, n_new: Mapping[str, int]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ from balancekit.materialize.augmented.growth import (
 )
 from balancekit.materialize.augmented.leaks import Leak, find_leaks, refuse_leaks
 from balancekit.materialize.augmented.manifest import ManifestHead
-from balancekit.materialize.augmented.policies import policy_of
+from balancekit.materialize.augmented.policies import fitted, policy_for
 from balancekit.materialize.augmented.summary import planned, written
 from balancekit.materialize.augmented.targets import Target, checked_target
 from balancekit.materialize.augmented.turns import OnProgress, Supply, supply_of
@@ -73,7 +73,8 @@ def augment_to_disk(
         target: what each class should come to: "max", "median" or a number; samples, or
             objects where pictures carry several.
         task: of the rules by which the policy is made.
-        policy: instead of the one for the task; its own seed decides what is drawn.
+        policy: instead of the one for the task; its own seed decides what is drawn. Operations
+            that cannot move boxes are left out where the pictures carry them.
         seed: of the policy for the task, and of the choice of pictures.
         workers: processes, or tasks of Ray at a time. More than one need the guard
             `if __name__ == "__main__":` in a script, as each imports it again.
@@ -92,6 +93,7 @@ def augment_to_disk(
     path = os.path.abspath(data)  # noqa: PTH100 - links are kept
     opening = Opening(path, options.format, options.split, run=uuid.uuid4().hex)
     policy = policy or _policy(opening, task, options, seed)
+    policy = fitted(policy, opened_once(opening)[0].format)
     balance = _Balance(opening, policy, target, seed, options)
     with _engine(engine, workers) as runs:
         return balance.run(out, runs, resume=resume, tell=on_progress or _ignore)
@@ -127,7 +129,7 @@ class _Balance:
                 placed = self._filled(growth, supply, head, runs, tell)
             told = written(Path(out).resolve(), supply, placed)
         n_met = {kind: problem.count for kind, problem in annotated.problems.items()}
-        return msgspec.structs.replace(told, problems=n_met)
+        return msgspec.structs.replace(told, problems=n_met, n_without_area=_n_without_area(labels))
 
     def _filled(
         self,
@@ -153,8 +155,15 @@ def _check_places(data: str | os.PathLike[str], out: str | os.PathLike[str] | No
 
 
 def _policy(opening: Opening, task: str, options: DiskOptions, seed: int) -> AugmentationPolicy:
-    names = opened_once(opening)[0].class_names
-    return policy_of(names, task, allow=options.allow, forbid=options.forbid, seed=seed)
+    annotated, _ = opened_once(opening)
+    allow, forbid = options.allow, options.forbid
+    return policy_for(annotated, task, allow=allow, forbid=forbid, seed=seed)
+
+
+def _n_without_area(labels: Labels) -> int:
+    if labels.sizes is None or labels.task != "detection":
+        return 0
+    return int((labels.sizes == 0).sum())
 
 
 def _ignore(what: str, n_done: int, n_of: int) -> None:

@@ -67,7 +67,7 @@ def test_all_problems_are_told_together():
 def test_a_misspelt_argument_of_a_file_is_refused(kind):
     with pytest.raises(msgspec.ValidationError, match="unknown field `alhpa`"):
         msgspec.json.decode(f'{{"kind": "{mix_name(kind())}", "alhpa": 1}}', type=Mix)
-    with pytest.raises(TypeError):
+    with pytest.raises(OptionError, match=f"{kind.__name__}: expected one of probability.*'alhpa'"):
         kind(alhpa=1)
 
 

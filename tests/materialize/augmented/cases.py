@@ -56,6 +56,21 @@ def write_coco(folder: Path):
     return folder
 
 
+def write_voc(folder: Path, boxes):
+    """Pascal VOC of one picture, with a cell in each of these boxes."""
+    (folder / "Annotations").mkdir(parents=True)
+    (folder / "JPEGImages").mkdir()
+    picture(0, (40, 30)).save(folder / "JPEGImages" / "0.png")
+    objects = "".join(
+        f"<object><name>cell</name><bndbox><xmin>{x1}</xmin><ymin>{y1}</ymin><xmax>{x2}</xmax>"
+        f"<ymax>{y2}</ymax></bndbox></object>"
+        for x1, y1, x2, y2 in boxes
+    )
+    told = f"<annotation><filename>0.png</filename>{objects}</annotation>"
+    (folder / "Annotations" / "0.xml").write_text(told)
+    return folder
+
+
 def content_of(folder: Path) -> dict[str, str]:
     """A digest of each file by its place, hidden ones included."""
     return {

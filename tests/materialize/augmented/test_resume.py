@@ -153,6 +153,22 @@ def test_leftovers_are_not_taken_up_unless_asked_for(data, tmp_path):
     assert list(tmp_path.glob(".new.unfinished/set/**/*__aug-*"))
 
 
+@pytest.mark.parametrize("resume", [False, True])
+def test_a_second_run_is_kept_out_while_the_first_is_at_work(resume, data, tmp_path):
+    out, refused = tmp_path / "new", []
+
+    def start_another(what, n_done, n_of):
+        if what == "copies" and not refused:
+            with pytest.raises(OptionError, match=r"another is at work\. Wait until it is done"):
+                augment_to_disk(data, out, target="max", resume=resume)
+            refused.append(what)
+
+    augment_to_disk(data, tmp_path / "whole", target="max")
+    augment_to_disk(data, out, target="max", on_progress=start_another)
+    assert refused
+    assert content_of(out) == content_of(tmp_path / "whole")
+
+
 def test_leftovers_of_other_settings_are_not_gone_on_with(data, tmp_path):
     stopped(data, tmp_path / "new", target="max")
     with pytest.raises(OptionError, match="the same data, settings and versions"):

@@ -21,8 +21,16 @@ from balancekit.materialize.augmented import DiskOptions, augment_to_disk, copyi
 from balancekit.materialize.augmented.copy_names import copy_name, policy_digest
 from balancekit.materialize.augmented.examples import augmented_examples
 from balancekit.materialize.augmented.manifest import read_manifest, read_quarantine
+from balancekit.plan.operations import HorizontalFlip, name_of
 from balancekit.sources import read
-from tests.materialize.augmented.cases import COUNTS, content_of, write_classes, write_coco
+from tests.materialize.augmented.cases import (
+    COUNTS,
+    content_of,
+    picture,
+    write_classes,
+    write_coco,
+    write_voc,
+)
 
 
 def counts_of(folder, **options):
@@ -68,7 +76,7 @@ def test_originals_are_copied_where_no_link_can_be(data, tmp_path, monkeypatch):
 
 def test_only_new_samples_are_written_if_asked_for(data, tmp_path):
     augment_to_disk(data, tmp_path / "new", target="max", options=DiskOptions(only_new=True))
-    assert counts_of(tmp_path / "new") == {"rare": 9, "some": 6}
+    assert counts_of(tmp_path / "new") == {"rare": 9, "some": 6, "many": 0}
 
 
 def test_each_new_sample_has_its_own_name_and_a_line_in_the_manifest(data, tmp_path):
@@ -97,6 +105,64 @@ def test_a_copy_is_what_the_policy_makes_of_its_parent_under_its_key(data, tmp_p
         assert np.array_equal(made, policy(parent, SampleKey(*copy.key)))
 
 
+def test_no_copy_is_its_parent_once_more_where_a_policy_seldom_changes_anything(data, tmp_path):
+    flip = HorizontalFlip(probability=0.3)
+    policy = AugmentationPolicy(task="natural", operations=(flip,), seed=1)
+    augment_to_disk(data, tmp_path / "new", target="max", policy=policy)
+    _, copies = read_manifest(tmp_path / "new")
+    assert {copy.key[0] for copy in copies} > {0}, "some were drawn again"
+    for copy in copies:
+        (place,) = copy.files
+        parent = np.asarray(Image.open(data / copy.parent))
+        made = np.asarray(Image.open(tmp_path / "new" / place))
+        assert np.array_equal(made, parent[:, ::-1])
+
+
+def test_a_policy_that_changes_nothing_gives_repeats(data, tmp_path):
+    told = augment_to_disk(data, tmp_path / "new", target="max", policy=AugmentationPolicy())
+    assert told.n_new == 15
+
+
+def test_the_bytes_do_not_depend_on_where_the_data_lie(tmp_path):
+    for place in ("here", "over/there"):
+        root = tmp_path / place
+        (root / "images" / "train").mkdir(parents=True)
+        (root / "yolo" / "labels" / "train").mkdir(parents=True)
+        # As git leaves a link where the system has none: the pictures lie outside of the folder.
+        (root / "yolo" / "images").write_text("../images")
+        (root / "yolo" / "data.yaml").write_text("train: images/train\nnames: [a, b]\n")
+        for number in range(6):
+            picture(number).save(root / "images" / "train" / f"{number}.png")
+            line = f"{int(number < 2)} 0.5 0.5 0.4 0.4\n"
+            (root / "yolo" / "labels" / "train" / f"{number}.txt").write_text(line)
+        augment_to_disk(root / "yolo", root / "new", target="max")
+    _, copies = read_manifest(tmp_path / "here" / "new")
+    assert {copy.parent for copy in copies} == {f"../images/train/{n}.png" for n in (0, 1)}
+    here, there = content_of(tmp_path / "here" / "new"), content_of(tmp_path / "over/there/new")
+    assert here == there
+
+
+def test_classes_without_pictures_keep_their_folders_and_so_others_their_ids(data, tmp_path):
+    (data / "nothing").mkdir()
+    augment_to_disk(data, tmp_path / "new")
+    assert read(tmp_path / "new").class_names == read(data).class_names
+
+
+def test_a_written_set_has_no_files_that_look_left_behind(data, tmp_path):
+    told = augment_to_disk(data, tmp_path / "new")
+    assert told.problems == {}
+    again = augment_to_disk(tmp_path / "new", None)
+    assert again.problems == {}
+
+
+def test_what_was_met_when_the_data_were_listed_is_told(data, tmp_path):
+    picture(0).save(data / "loose.png")
+    (data / "rare" / "notes.txt").touch()
+    for out in (None, tmp_path / "new"):
+        told = augment_to_disk(data, out)
+        assert told.problems == {"file-not-picture": 1, "picture-outside-class": 1}
+
+
 def test_pictures_of_a_class_are_used_evenly(data, tmp_path):
     told = augment_to_disk(data, tmp_path / "new", target="max")
     _, copies = read_manifest(tmp_path / "new")
@@ -112,6 +178,75 @@ def test_boxes_move_along_and_the_frequent_class_grows_least(tmp_path):
         "square": (2, 4),
     }
     assert counts_of(tmp_path / "new") == {"circle": 18, "square": 6}
+
+
+def test_elastic_is_left_out_where_pictures_carry_boxes_with_the_reason(tmp_path):
+    pytest.importorskip("albumentations")
+    data = write_coco(tmp_path / "data")
+    assert "elastic" not in augment_to_disk(data, None, task="microscopy").operations
+    own = AugmentationPolicy.for_task("microscopy")
+    assert "elastic" in [name_of(operation) for operation in own.operations]
+    assert "elastic" not in augment_to_disk(data, None, policy=own).operations
+    decisions = augmented_examples(data, task="microscopy").decisions
+    (elastic,) = [one for one in decisions if one.operation == "elastic"]
+    assert (elastic.used, elastic.decided_by) == (False, "data")
+    assert "a box does not stay a box" in elastic.reason
+    with pytest.raises(OptionError, match="got elastic, which is allowed"):
+        augment_to_disk(data, None, options=DiskOptions(allow=("elastic",)))
+
+
+GREY = {"one channel": "L", "three alike": "RGB"}
+
+
+@pytest.mark.parametrize("mode", GREY.values(), ids=GREY.keys())
+def test_operations_on_colours_are_left_out_of_grey_pictures_unless_one_has_colours(mode, data):
+    def used(**options):
+        told = augment_to_disk(data, None, task="natural", options=DiskOptions(**options))
+        return {"hue", "saturation"} & set(told.operations)
+
+    assert "saturation" in used()
+    for path in data.rglob("*.png"):
+        Image.open(path).convert("L").convert(mode).save(path)
+    assert used() == set()
+    assert used(allow=("saturation",)) == {"saturation"}, "the user has the last word"
+    decisions = augmented_examples(data, task="natural").decisions
+    (saturation,) = [one for one in decisions if one.operation == "saturation"]
+    assert "the pictures are grey" in saturation.reason
+    first = min(data.rglob("*.png"))
+    first.write_bytes(b"")
+    assert used() == set(), "what cannot be read tells nothing"
+    picture(0).save(first)
+    assert "saturation" in used()
+
+
+def test_where_copies_hardly_balance_several_classes_a_hint_says_what_does(tmp_path):
+    data = write_coco(tmp_path / "data")
+    for out in (None, tmp_path / "new"):
+        told = augment_to_disk(data, out, target=3, task="detection")
+        assert (told.ratio_before, told.ratio_after) == (7.0, 5.0)
+        assert "its frequent neighbours too. Paste rare objects" in told.hint
+    assert augment_to_disk(data, None, target="max").hint == ""
+    assert augment_to_disk(data, None, target=1).hint == "", "nothing was asked for"
+
+
+def test_where_samples_have_one_class_no_hint_is_needed(data):
+    told = augment_to_disk(data, None, target=4)
+    assert (told.ratio_before, told.ratio_after) == (4.0, 3.0)
+    assert told.hint == ""
+
+
+@pytest.mark.parametrize("width", [0, 5])
+def test_boxes_without_area_are_counted(width, tmp_path):
+    data = write_voc(tmp_path / "data", [(9, 3, 9 + width, 8), (1, 1, 6, 6)])
+    for out in (None, tmp_path / "new"):
+        told = augment_to_disk(data, out, target=2)
+        assert told.n_without_area == (width == 0)
+        assert told.problems == {}
+
+
+def test_elastic_stays_where_no_boxes_are(data):
+    pytest.importorskip("albumentations")
+    assert "elastic" in augment_to_disk(data, None, task="microscopy").operations
 
 
 SAME = {
@@ -171,6 +306,12 @@ def test_a_bad_picture_is_listed_and_others_of_its_class_get_its_copies(data, tm
     assert all("expected a picture that decodes whole" in file.reason for file in told.bad)
     assert {row.name: row.n_after for row in told.classes} == dict.fromkeys(COUNTS, 12)
     assert told.n_new == 15
+
+
+def test_a_link_that_leads_nowhere_is_listed_once(data, tmp_path):
+    (data / "rare" / "gone.png").symlink_to("nowhere.png")
+    told = augment_to_disk(data, tmp_path / "new", target="max")
+    assert [file.path for file in told.bad] == ["rare/gone.png"]
 
 
 def test_a_class_of_bad_pictures_alone_is_told_as_short(data, tmp_path):
@@ -275,6 +416,21 @@ def test_a_full_disk_is_a_clean_stop_and_the_run_goes_on_later(data, tmp_path, m
     told = augment_to_disk(data, tmp_path / "new", **options, resume=True)
     assert 0 < told.n_found < told.n_new
     assert content_of(tmp_path / "new") == content_of(tmp_path / "whole")
+
+
+def test_a_copy_of_the_data_that_finds_no_room_is_not_left_half(data, tmp_path, monkeypatch):
+    def refuse(source, target):
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def fill_up(source, target, **options):
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr("shutil.copystat", fill_up)
+    with pytest.raises(OSError, match="nothing half-written is left"):
+        augment_to_disk(data, tmp_path / "new")
+    assert [p for p in (tmp_path / ".new.unfinished").rglob("*.png") if p.is_file()] == []
+    assert list((tmp_path / ".new.unfinished" / "aside").iterdir()) == []
 
 
 LIMITED = """

@@ -33,8 +33,13 @@ class _Kept(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFolderSet(ListedPictures):
-    """Class folders of pictures. A .png of the stem of a JPEG beside it is its mask."""
+    """Class folders of pictures. A .png of the stem of a JPEG beside it is its mask.
 
+    Args:
+        class_folders: where the folders of the classes lie, those without pictures included.
+    """
+
+    class_folders: tuple[str, ...]
     format = "image-folder"
 
     def read(self, index: int) -> Sample:
@@ -73,7 +78,9 @@ class ImageFolderSet(ListedPictures):
         return [(self.place(file), Path(file)) for file in files]
 
     def finish(self, folder: Path, names: Sequence[str]) -> None:
-        """Nothing: the folders tell all."""
+        """The folders of classes without pictures: without them, others would get their ids."""
+        for path in self.class_folders:
+            (folder / self.place(path)).mkdir(parents=True, exist_ok=True)
 
 
 def open_image_folder_set(source: ImageFolder, root: Path) -> ImageFolderSet:
@@ -83,4 +90,5 @@ def open_image_folder_set(source: ImageFolder, root: Path) -> ImageFolderSet:
         root=root,
         labels=source.read_labels(),
         problems=counts.problems,
+        class_folders=source.class_folders,
     )

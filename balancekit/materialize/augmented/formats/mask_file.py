@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import DataError
+from balancekit.materialize.augmented.formats.pictures import oddities_unsaid
 from balancekit.sources.mask_pixels import MOST_COLOURS, with_greys_of_palette
 from balancekit.sources.pictures import readable
 from balancekit.sources.pictures.load import opened_picture, regular_file_size
@@ -46,7 +47,7 @@ def decode_mask(path: str | Path) -> tuple[NDArray[Any], MaskKind]:
     """
     try:
         regular_file_size(path)
-        with opened_picture(path) as picture:
+        with oddities_unsaid(), opened_picture(path) as picture:
             picture.load()
             return _values(picture)
     except MemoryError:

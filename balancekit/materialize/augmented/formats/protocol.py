@@ -14,6 +14,9 @@ from balancekit.stats import Problem, ProblemKind
 
 __all__ = ["AnnotatedSet", "Sample"]
 
+ROUNDING_PX = 1e-6
+"""Nearer than this to the edge of its picture, a box touches it."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Sample:
@@ -26,6 +29,8 @@ class Sample:
         carried: what else the format keeps of each of these, [n]: crowd, difficult, text.
         kept: what the format keeps of the whole sample: folder, suffix, palette.
         notes: annotations that were left out when it was read, and why, in words.
+        is_cut: bool [n], whether the edge of the picture has cut an object since the sample was
+            read; None where nothing has moved, or nothing has a box.
     """
 
     scene: Scene
@@ -33,9 +38,13 @@ class Sample:
     carried: tuple[Any, ...] = ()
     kept: Any = None
     notes: tuple[str, ...] = ()
+    is_cut: NDArray[np.bool_] | None = None
 
     def moved_to(self, scene: Scene) -> "Sample":
         """This sample with another scene made from its own; rows that it left out go with them.
+
+        An object is cut if its scene says so, or if its box touches more edges of the picture
+        than it did: augmenters of other libraries clip boxes without a word.
 
         >>> scene = Scene(image=np.zeros((4, 4), np.uint8), boxes=[[0, 0, 1, 1], [1, 1, 3, 3]])
         >>> sample = Sample(scene=scene, class_ids=np.array([5, 7]), carried=("a", "b"))
@@ -48,7 +57,27 @@ class Sample:
         row_of = {instance: row for row, instance in enumerate(self.scene.instances.tolist())}
         rows = [row_of[instance] for instance in scene.instances.tolist()]
         carried = tuple(self.carried[row] for row in rows) if self.carried else ()
-        return replace(self, scene=scene, class_ids=self.class_ids[rows], carried=carried)
+        is_cut = None
+        if scene.boxes is not None and self.scene.boxes is not None:
+            is_cut = _n_edges_touched(scene) > _n_edges_touched(self.scene)[rows]
+            is_cut |= np.isin(scene.instances, list(scene.cut))
+        return replace(
+            self, scene=scene, class_ids=self.class_ids[rows], carried=carried, is_cut=is_cut
+        )
+
+
+def _n_edges_touched(scene: Scene) -> NDArray[np.int64]:
+    """How many edges of the picture each box touches or crosses, [n]."""
+    assert scene.boxes is not None
+    height, width = scene.image.shape[:2]
+    touches = np.concatenate(
+        [
+            scene.boxes[:, :2] <= ROUNDING_PX,
+            scene.boxes[:, 2:] >= np.array([width, height]) - ROUNDING_PX,
+        ],
+        axis=1,
+    )
+    return np.asarray(touches.sum(axis=1), np.int64)
 
 
 class AnnotatedSet(Protocol):

@@ -162,6 +162,8 @@ class VocSet(ListedPictures):
             if corners[0] > corners[2] or corners[1] > corners[3]:
                 continue
             is_cut = np.abs(np.array(box) - whole).max() >= 1
+            if sample.is_cut is not None:
+                is_cut |= sample.is_cut[row]
             flags = {**carried, "truncated": "1"} if is_cut else carried
             yield self.class_names[sample.class_ids[row]], corners, flags
 

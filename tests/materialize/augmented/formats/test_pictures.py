@@ -1,5 +1,6 @@
 """Pictures: decoded whole or told as bad, and encoded with all that a file of their kind keeps."""
 
+import warnings
 from io import BytesIO
 
 import numpy as np
@@ -184,3 +185,12 @@ def test_another_size_than_declared_is_told(tmp_path):
     (tmp_path / "1.jpg").write_bytes(JPEG)
     with pytest.raises(DataError, match="60 × 40 px where its annotations say 30 × 20, so that"):
         decode_picture(tmp_path / "1.jpg", (30, 20))
+
+
+def test_what_pillow_finds_odd_and_reads_all_the_same_is_no_bad_picture(tmp_path):
+    cut_short = b"Exif\0\0MM\0*\0\0\0\x08\0\x10\x01\x12"
+    (tmp_path / "odd.jpg").write_bytes(saved(Image.new("RGB", (9, 8)), "JPEG", exif=cut_short))
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        assert decode_picture(tmp_path / "odd.jpg")[0].shape == (8, 9, 3)
+    assert told == []

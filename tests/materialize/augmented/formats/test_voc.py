@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from balancekit import read
+from balancekit.augment.moving import move, part_motion, shrink_motion
 from balancekit.errors import DataError
 from balancekit.materialize.augmented.formats import open_annotated, other_splits
 
@@ -108,6 +109,33 @@ def test_what_leaves_the_picture_is_cut_and_said_to_be(tmp_path, written):
     assert [name for name, _, _ in objects_of(out, "new-000")] == ["dog"]
     out = written(annotated, move=shifted(-9.8, 0), folder="less-than-half-a-pixel")
     assert [name for name, _, _ in objects_of(out, "new-000")] == ["dog"]
+
+
+def test_objects_that_a_policy_cuts_are_said_to_be_cut_and_others_are_not(tmp_path, written):
+    xml = annotation(
+        voc_object("cut", 4, 6, 15, 15, truncated=0),
+        voc_object("inside", 18, 8, 20, 12, truncated=0),
+        voc_object("at the edge before", 20, 6, WIDTH, 15, truncated=0),
+    )
+    annotated = open_annotated(data(tmp_path / "data", [xml]))
+
+    def crop(scene):
+        motion = part_motion(scene.image.shape, top=0, left=8, height=HEIGHT, width=22)
+        return move(scene, scene.image, motion)
+
+    out = written(annotated, move=crop)
+    flags = {name: flags["truncated"] for name, _, flags in objects_of(out, "new-000")}
+    assert flags == {"cut": "1", "inside": "0", "at the edge before": "0"}
+
+    def crop_and_shrink(scene):
+        part = dict.fromkeys(("top", "left"), 4) | {"height": 12, "width": 22}
+        return move(crop(scene), scene.image, shrink_motion(scene.image.shape, **part))
+
+    out = written(annotated, move=crop_and_shrink, folder="shrunk")
+    flags = {name: flags["truncated"] for name, _, flags in objects_of(out, "new-000")}
+    assert flags == {"cut": "1", "inside": "0", "at the edge before": "0"}
+    out = written(annotated, folder="mirrored")
+    assert {flags["truncated"] for _, _, flags in objects_of(out, "new-000")} == {"0"}
 
 
 def test_boxes_over_the_edge_are_kept_and_cut_in_copies(tmp_path, written):

@@ -8,13 +8,16 @@ from balancekit.plan.mixes import Mix, mix_name
 __all__ = ["verdict_on"]
 
 
-def verdict_on(mix: Mix, task: str, because: str = "") -> Decision:
+def verdict_on(
+    mix: Mix, task: str, because: str = "", *, remedy: str = "Give because=… if you know better."
+) -> Decision:
     """The decision to mix, with the reason of the rules.
 
     Args:
         mix: the way.
         task: a task of the rules.
         because: the user's reason to mix where the rules forbid it.
+        remedy: where a reason is to be given.
 
     Raises:
         OptionError: no task has this name, or its rules forbid mixing and no reason is given.
@@ -30,8 +33,7 @@ def verdict_on(mix: Mix, task: str, because: str = "") -> Decision:
     is_forbidden = cell.verdict == "forbidden" or bool(cell.forbidden_if)
     if is_forbidden and not because.strip():
         raise OptionError(
-            f"task: expected one whose pictures may be mixed, got {task!r}: {reason} Give "
-            "because=… if you know better."
+            f"task: expected one whose pictures may be mixed, got {task!r}: {reason} {remedy}"
         )
     return Decision(
         operation=mix_name(mix),
