@@ -216,7 +216,7 @@ def mixing(scale: float, runs: int, device: str) -> Iterator[Row]:
 
 # --- on disk -----------------------------------------------------------------------------------
 
-N_COMMON, N_RARE = 200, 20
+N_COMMON, N_RARE = 1000, 100
 PHOTO = (500, 375)
 
 

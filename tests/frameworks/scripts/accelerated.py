@@ -60,7 +60,9 @@ def train(name, states, out):
 def main(out, states=None):
     met = {name: train(name, states and Path(states), Path(out)) for name in CONFIGURATIONS}
     write(out, met)
-    Accelerator().end_training()
+    accelerator = Accelerator()
+    accelerator.wait_for_everyone()  # a process that ends first may abort the other
+    accelerator.end_training()
 
 
 if __name__ == "__main__":

@@ -145,6 +145,15 @@ def test_a_jpeg_loses_little_and_no_colour_of_small_things(tmp_path):
     assert np.abs(back - image).mean() < 8  # quality 95 of the hardest picture there is
 
 
+@pytest.mark.parametrize("shape", [(9, 13, 3), (9, 13)], ids=["RGB", "grey"])
+def test_a_jpeg_has_the_pixels_that_pillow_would_write(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+    file = BytesIO()
+    Image.fromarray(image).save(file, "JPEG", quality=95, subsampling=0)
+    ours = BytesIO(encode_picture(image, PictureKind(".jpg")))
+    assert np.array_equal(np.asarray(Image.open(ours)), np.asarray(Image.open(file)))
+
+
 def test_the_meaning_of_colours_is_kept(tmp_path):
     from PIL import ImageCms
 
