@@ -37,6 +37,7 @@ __all__ = [
     "shrink_and_fill",
     "turn",
     "warp",
+    "warp_from_centre",
 ]
 
 Picture = NDArray[Any]
@@ -128,19 +129,43 @@ def warp(
         fill: the colour of what comes from outside, [C] or a single value.
         nearest: take the nearest pixel, instead of mixing four.
     """
-    cv2 = load_cv2()
     # OpenCV has the centre of the first pixel at (0, 0).
     shifted = np.array(matrix)
     shifted[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
+    return warp_from_centre(image, shifted, fill, nearest=nearest)
+
+
+def warp_from_centre(
+    image: Picture,
+    matrix: NDArray[np.float64],
+    fill: Picture,
+    *,
+    nearest: bool = False,
+    repeats_edge: bool = False,
+) -> Picture:
+    """`warp` by a matrix for which the centre of the first pixel is (0, 0).
+
+    Args:
+        image: the picture.
+        matrix: [2, 3].
+        fill: the colour of what comes from outside, [C] or a single value.
+        nearest: take the nearest pixel, instead of mixing four.
+        repeats_edge: fill with the nearest pixel of the edge instead.
+    """
+    cv2 = load_cv2()
     size = image.shape[1], image.shape[0]
     flags = cv2.INTER_NEAREST if nearest else cv2.INTER_LINEAR
+    border = cv2.BORDER_REPLICATE if repeats_edge else cv2.BORDER_CONSTANT
     colours = iter(np.atleast_1d(fill).reshape(-1, 1) if image.ndim == 2 else _in_fours(fill))
-    return in_fours(
-        image,
-        lambda part: cv2.warpAffine(
-            part, shifted, size, flags=flags, borderValue=tuple(map(float, next(colours)))
-        ),
-    )
+
+    def warped(part: Picture) -> Picture:
+        colour = tuple(map(float, next(colours)))
+        moved: Picture = cv2.warpAffine(
+            part, matrix, size, flags=flags, borderMode=border, borderValue=colour
+        )
+        return moved
+
+    return in_fours(image, warped)
 
 
 def remap(image: Picture, places: Picture, *, nearest: bool = False) -> Picture:

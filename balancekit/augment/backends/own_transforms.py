@@ -17,8 +17,8 @@ from balancekit.augment.native import (
     as_dtype,
     edge_colour,
     full_range,
-    in_fours,
     remap,
+    warp_from_centre,
 )
 from balancekit.augment.opencv import load_cv2
 from balancekit.plan.operations import Operation, QuarterTurn, RandomCrop, RandomResize
@@ -51,7 +51,7 @@ def _classes() -> dict[str, Any]:
 
 def _motions() -> tuple[Any, ...]:
     """Classes of what moves pixels."""
-    library, cv2 = load_albumentations(), load_cv2()
+    library = load_albumentations()
 
     class Turn(library.RandomRotate90):  # type: ignore[misc,name-defined]  # no types
         """Half a turn; quarter turns of square pictures."""
@@ -72,15 +72,10 @@ def _motions() -> tuple[Any, ...]:
             return {"matrix": matrix, "output_shape": params["shape"][:2]}
 
         def apply(self, img: Picture, **params: Any) -> Picture:
-            is_part = _is_part(params["matrix"])
-            self.border_mode = cv2.BORDER_REPLICATE if is_part else cv2.BORDER_CONSTANT
-
-            def warped(part: Picture) -> Picture:
-                self.fill = tuple(map(float, np.atleast_1d(edge_colour(part))))
-                changed: Picture = super(Warp, self).apply(part, **params)
-                return changed
-
-            return in_fours(img, warped)
+            # Not by the method of the library, which takes a third longer for the same pixels.
+            matrix = params["matrix"]
+            fill = edge_colour(img)
+            return warp_from_centre(img, matrix[:2], fill, repeats_edge=_is_part(matrix))
 
     class Deform(library.ElasticTransform):  # type: ignore[misc,name-defined]
         """Smooth shifts whose size follows that of the picture."""
