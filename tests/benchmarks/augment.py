@@ -1,6 +1,6 @@
 """Augmentation against what a user would run instead, as a table of ratios.
 
-    python tests/benchmarks/augment.py                       # all, on one thread: two minutes
+    python tests/benchmarks/augment.py                       # all, on one thread: some minutes
     python tests/benchmarks/augment.py operations --runs 20
     python tests/benchmarks/augment.py --scale tiny --markdown
     python tests/benchmarks/augment.py device --device cuda  # pictures a second on a GPU
