@@ -128,6 +128,25 @@ def test_noise_has_the_strength_that_was_asked_for():
     assert noisy.astype(float).std() == pytest.approx(0.04 * 255, rel=0.02)
 
 
+@pytest.mark.parametrize("shape", [(9, 7), (9, 7, 3), (1, 1)])
+def test_noise_is_the_same_in_pieces_and_at_once(shape, monkeypatch):
+    image = ramp(shape)
+    pictures = []
+    for n_values in (12, 10**6):
+        monkeypatch.setattr(native, "VALUES_AT_ONCE", n_values)
+        pictures.append(native.add_noise(image, 0.2, np.random.default_rng(0)))
+    assert np.array_equal(*pictures)
+    assert not np.array_equal(pictures[0], image)
+
+
+def test_hues_are_turned_as_by_albumentations():
+    functional = pytest.importorskip("albumentations.augmentations.pixel.functional")
+    image = np.random.default_rng(0).integers(0, 256, (50, 40, 3)).astype(np.uint8)
+    for share in (-0.4, -0.01, 0.003, 0.25):
+        wanted = functional.adjust_hue_torchvision(image, share)
+        assert np.array_equal(native.change_hue(image, share), wanted)
+
+
 def test_blur_keeps_the_mean_and_takes_the_detail():
     image = np.random.default_rng(0).random((64, 64, 7))
     blurred = native.blur(image, 1.0)

@@ -1,6 +1,7 @@
 """Names of new samples: the same for the same parent, copy number, policy and seed."""
 
 import dataclasses
+import functools
 import hashlib
 import re
 from pathlib import PurePosixPath
@@ -71,7 +72,12 @@ def copy_name(parent: str, copy: int, digest: str, seed: int) -> str:
     """
     key = "\0".join((parent, str(copy), digest, str(seed)))
     name = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()[:N_DIGITS]
+    return f"{_short_stem(parent)}{MARK}{name}"
+
+
+@functools.lru_cache(maxsize=1)  # copies of one parent come one after the other
+def _short_stem(parent: str) -> str:
     stem = PurePosixPath(parent).stem
     while len(stem.encode("utf-8", "surrogateescape")) > MAX_STEM_BYTES:
         stem = stem[:-1]
-    return f"{stem}{MARK}{name}"
+    return stem

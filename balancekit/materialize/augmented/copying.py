@@ -42,7 +42,7 @@ MOST_DRAWS = 16
 """The mildest policy for a task, that for X-rays, changes nothing in 27 % of its draws: in
 sixteen in a row never, or once in 10**9."""
 
-SPARSE_PX = 16
+SPARSE_ROWS = 64
 
 
 @dataclass(frozen=True)
@@ -182,11 +182,9 @@ def _made(job: CopyJob, turn: Turn) -> Record:
     copies: list[CopyRecord] = []
     sample: Sample | None = None
     for number in range(turn.first, turn.last + 1):
-        name = copy_name(parent, number, job.digest, job.policy.seed)
         try:
             sample = sample or annotated.read(turn.index)
-            changed, key = drawn_copy(job.policy, sample, turn.index, number)
-            files = annotated.encode(name, changed)
+            copy, files = _drawn_files(job, sample, turn.index, number)
         except (MissingLibraryError, MemoryError):
             raise
         except Exception as error:  # decoders and users' augmenters raise every kind of it
@@ -194,16 +192,29 @@ def _made(job: CopyJob, turn: Turn) -> Record:
             return Record(copies=tuple(copies), bad=BadFile(path=parent, reason=reason))
         for place, content in files.items():
             _write(content, f"{job.folder}/{place}", job.aside)
-        copies.append(
-            CopyRecord(
-                name=name,
-                parent=parent,
-                key=(key.epoch, key.index, key.repeat),
-                classes=_named(annotated, changed),
-                files={place: len(content) for place, content in files.items()},
-            )
-        )
+        copies.append(copy)
     return Record(copies=tuple(copies))
+
+
+def _drawn_files(
+    job: CopyJob, sample: Sample, index: int, number: int
+) -> tuple[CopyRecord, dict[str, bytes]]:
+    """A copy of a sample, as it is recorded, and its files.
+
+    The picture itself is let go, so that the next one takes its place in the core's cache.
+    """
+    annotated, ids = opened_once(job.opening)
+    name = copy_name(ids[index], number, job.digest, job.policy.seed)
+    changed, key = drawn_copy(job.policy, sample, index, number)
+    files = annotated.encode(name, changed)
+    copy = CopyRecord(
+        name=name,
+        parent=ids[index],
+        key=(key.epoch, key.index, key.repeat),
+        classes=_named(annotated, changed),
+        files={place: len(content) for place, content in files.items()},
+    )
+    return copy, files
 
 
 def drawn_copy(
@@ -229,8 +240,8 @@ def drawn_copy(
 
 
 def _is_same(image: Picture, other: Picture) -> bool:
-    few = np.s_[::SPARSE_PX, ::SPARSE_PX]  # which tell most pictures apart
-    return np.array_equal(image[few], other[few]) and np.array_equal(image, other)
+    few = image[::SPARSE_ROWS], other[::SPARSE_ROWS]  # which tell most pictures apart
+    return np.array_equal(*few) and np.array_equal(image, other)
 
 
 def _named(annotated: AnnotatedSet, sample: Sample) -> dict[str, int]:

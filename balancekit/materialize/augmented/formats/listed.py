@@ -1,10 +1,11 @@
 """What the formats share: the pictures of a split, and the places of files."""
 
 import os
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 
@@ -95,7 +96,7 @@ def beside(place: str, name: str) -> str:
     >>> beside("train/cat/1.jpg", "2.png")
     'train/cat/2.png'
     """
-    return str(PurePosixPath(place).parent / name)
+    return posixpath.join(posixpath.dirname(place), name)
 
 
 def _relative(path: str, root: Path) -> str:
