@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from balancekit.augment import AugmentationPolicy, RepeatAware, Scene
     from balancekit.augment.mixing import MixCollate, Mixer, WithKeys
     from balancekit.augment.on_device import OnDevice, SceneBatch
-    from balancekit.comparison import Comparison, compare
+    from balancekit.comparison import Comparison, ComparisonInterrupted, compare
     from balancekit.errors import (
         BalancekitError,
         BalancekitWarning,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         MissingLibraryError,
         OptionError,
         PlanError,
+        TrainingError,
     )
     from balancekit.exposure import Exposure, preview
     from balancekit.flow import analyze, resample
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
         Power,
         Remix,
         RepeatFactor,
+        RowAugmentation,
         Schedule,
         Uniform,
     )
@@ -96,7 +98,8 @@ if TYPE_CHECKING:
         split_streams,
     )
     from balancekit.sources import PictureDataset, read
-    from balancekit.stats import Counts, Stats
+    from balancekit.sources.datasets import open_dataset
+    from balancekit.stats import Counts, Stats, expected_half_width
 
 _ROOM_OF = {
     "Audit": "samplers",
@@ -114,6 +117,7 @@ _ROOM_OF = {
     "ClassIndex": "samplers",
     "Combine": "samplers",
     "Comparison": "comparison",
+    "ComparisonInterrupted": "comparison",
     "CopyPaste": "plan",
     "Counts": "stats",
     "CutMix": "plan",
@@ -161,6 +165,7 @@ _ROOM_OF = {
     "RepeatFactor": "plan",
     "RepeatFactorSampler": "samplers.loader",
     "ResumableLoader": "samplers.loader",
+    "RowAugmentation": "plan",
     "SampleKey": "labels",
     "Scene": "augment",
     "SceneBatch": "augment.on_device",
@@ -168,6 +173,7 @@ _ROOM_OF = {
     "SigmoidFocalLoss": "losses",
     "Stats": "stats",
     "StepProfile": "samplers",
+    "TrainingError": "errors",
     "TwoStreamSampler": "samplers.loader",
     "Undersample": "samplers",
     "Uniform": "plan",
@@ -180,7 +186,9 @@ _ROOM_OF = {
     "choose_thresholds": "priors",
     "compare": "comparison",
     "estimate_prior": "priors",
+    "expected_half_width": "stats",
     "fit_temperature": "priors",
+    "open_dataset": "sources.datasets",
     "preview": "exposure",
     "probe_label_safety": "label_safety",
     "read": "sources",
@@ -210,6 +218,7 @@ __all__ = [
     "ClassIndex",
     "Combine",
     "Comparison",
+    "ComparisonInterrupted",
     "CopyPaste",
     "Counts",
     "CutMix",
@@ -255,6 +264,7 @@ __all__ = [
     "RepeatFactor",
     "RepeatFactorSampler",
     "ResumableLoader",
+    "RowAugmentation",
     "SampleKey",
     "Scene",
     "SceneBatch",
@@ -262,6 +272,7 @@ __all__ = [
     "SigmoidFocalLoss",
     "Stats",
     "StepProfile",
+    "TrainingError",
     "TwoStreamSampler",
     "Undersample",
     "Uniform",
@@ -274,7 +285,9 @@ __all__ = [
     "choose_thresholds",
     "compare",
     "estimate_prior",
+    "expected_half_width",
     "fit_temperature",
+    "open_dataset",
     "preview",
     "probe_label_safety",
     "read",

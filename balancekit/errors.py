@@ -4,6 +4,7 @@
     ├── DataError           a path, file, column or set of labels cannot be used as asked
     ├── PlanError           a plan is malformed, contradicts itself or is for other data
     ├── OptionError         an argument has a value that it cannot have
+    ├── TrainingError       a training cannot go on, as its loss is no longer a number
     └── MissingLibraryError an optional library is not installed
 
     BalancekitWarning       something was done that a user should know of
@@ -18,6 +19,7 @@ __all__ = [
     "MissingLibraryError",
     "OptionError",
     "PlanError",
+    "TrainingError",
 ]
 
 
@@ -35,6 +37,10 @@ class PlanError(BalancekitError, ValueError):
 
 class OptionError(BalancekitError, ValueError):
     """An argument has a value that it cannot have."""
+
+
+class TrainingError(BalancekitError, ArithmeticError):
+    """A training cannot go on: its loss or its gradient is NaN or infinite."""
 
 
 class MissingLibraryError(BalancekitError, ImportError):

@@ -5,6 +5,7 @@
 - reference/gates.md, from the measures that --fail-on knows
 - reference/losses.md, from the table of losses, by losses_page.py
 - reference/augmentation-rules.md, from the task rules, by augmentation_rules_page.py
+- reference/recommendation-rules.md, from the rules, by recommendation_rules_page.py
 - pictures/losses/, from the losses, by loss_pictures.py
 - pictures/analyze.svg, what `balancekit analyze` prints of the digits of `balancekit demo`
 - pictures/one-net-correction.svg, what the example of explanation/one-net-correction.md learns
@@ -23,7 +24,7 @@ from rich.console import Console
 from balancekit import analyze
 from balancekit.analysis import ISSUE_KINDS, IssueKind
 from balancekit.cli import app
-from balancekit.cli.demo import write_digits
+from balancekit.cli.demo_digits import write_digits
 from balancekit.cli.diff import MEASURES as DIFF_MEASURES
 from balancekit.cli.measures import MEASURES, when_known
 from balancekit.report import show_stats
@@ -132,6 +133,12 @@ def augmentation_rules_page() -> str:
     return page
 
 
+def recommendation_rules_page() -> str:
+    """The rules of recommendation, from their data file."""
+    page: str = _script("recommendation_rules_page")["recommendation_rules_page"]()
+    return page
+
+
 def loss_pictures() -> dict[str, str]:
     """The pictures of the losses, SVG by name."""
     pictures: dict[str, str] = _script("loss_pictures")["loss_pictures"]()
@@ -196,5 +203,6 @@ if __name__ == "__main__":
     (DOCS / "reference" / "losses.md").write_text(losses_page())
     rules_page = DOCS / "reference" / "augmentation-rules.md"
     rules_page.write_text(augmentation_rules_page())
+    (DOCS / "reference" / "recommendation-rules.md").write_text(recommendation_rules_page())
     for name, picture in loss_pictures().items():
         (DOCS / "pictures" / "losses" / f"{name}.svg").write_text(picture)

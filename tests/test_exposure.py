@@ -7,19 +7,40 @@ import pytest
 from balancekit import (
     BalancedBatchSampler,
     Capped,
+    ClassAwareSampler,
     EffectiveNumber,
     Fixed,
     Labels,
     Natural,
     Power,
     RepeatFactor,
+    RepeatFactorSampler,
     Schedule,
     Uniform,
     analyze,
     preview,
 )
+from balancekit.augment.planned import augmentation_of
 from balancekit.cli import run
 from balancekit.errors import OptionError, PlanError
+from balancekit.exposure import Exposure
+from balancekit.plan import (
+    CorrectAfterTraining,
+    DataRef,
+    DeferredReweighting,
+    Plan,
+    RepeatAugmentation,
+    RowAugmentation,
+    SameStrength,
+    SigmoidFocal,
+    SquaredError,
+    StrengthByClass,
+    StrengthByRarity,
+    TaskAugmentation,
+    TwoStage,
+)
+from balancekit.plan.mixes import CutMix
+from balancekit.plan.operations import Brightness, HorizontalFlip
 from balancekit.recommender import baseline
 
 IDS = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [70, 20, 4]))
@@ -60,8 +81,41 @@ def test_the_preview_equals_the_draws(sampling):
     assert audit.mean_uses_per_class / 3 == pytest.approx(exposure.repeats_per_class)
     seen = [len(set(drawn[IDS[drawn] == c].tolist())) for c in range(3)]
     assert np.array(seen) / np.bincount(IDS) == pytest.approx(exposure.coverage_per_class)
+    uses = audit.draws_per_sample()
+    of_class = [uses[c == IDS] for c in range(3)]
+    assert [int(some.min()) for some in of_class] == list(exposure.sample_low_per_class)
+    assert [int(some.max()) for some in of_class] == list(exposure.sample_high_per_class)
+    assert per_batch.mean(0) == pytest.approx(exposure.batch_mean_per_class)
+    assert (per_batch == 0).mean(0) == pytest.approx(exposure.batch_without_per_class)
+    assert_summarises(exposure.draws_per_sample, uses)
     assert exposure.batches_per_epoch * 3 == len(batches)
     assert exposure.draws_per_epoch * 3 == len(drawn)
+
+
+def assert_summarises(summary, uses):
+    """Whether a summary is that of the draws of each sample."""
+    found = (summary.fewest, summary.median, summary.mean, summary.most)
+    assert found == pytest.approx((uses.min(), np.median(uses), uses.mean(), uses.max()))
+    edges = [0, 1, 2, 3, 6, 11, np.inf]
+    assert summary.samples_per_bin == tuple(np.histogram(uses, edges)[0].tolist())
+
+
+def repeats_of(batches):
+    """Share of the draws of an epoch whose sample it had drawn before."""
+    drawn = np.concatenate([np.asarray(batch) for batch in batches])
+    return 1 - len(np.unique(drawn)) / len(drawn)
+
+
+@pytest.mark.parametrize("sampling", TARGETS, ids=repr)
+def test_repeats_within_an_epoch_are_counted(sampling):
+    sampler = BalancedBatchSampler(LABELS, 8, targets=sampling, seed=3)
+    first = preview(plan_with(sampling), LABELS, batch_size=8)
+    assert first.repeat_share == pytest.approx(repeats_of(sampler))
+    assert "repeat_share" not in first.expected
+    later = [repeats_of(sampler) for _ in range(39)]
+    all_40 = preview(plan_with(sampling), LABELS, batch_size=8, epochs=40)
+    # What 40 epochs share by chance, where turns end within them: a draw or two of some 90.
+    assert all_40.repeat_share == pytest.approx(np.mean([first.repeat_share, *later]), abs=0.02)
 
 
 def test_the_prior_believed_in_is_that_of_the_draws():
@@ -71,10 +125,35 @@ def test_the_prior_believed_in_is_that_of_the_draws():
     assert exposure.believed_prior == pytest.approx(tuple(shares), abs=1e-3)
 
 
-@pytest.mark.parametrize("options", [{"batch_size": 0}, {"batch_size": 8, "epochs": 0}], ids=str)
-def test_nothing_to_count_is_refused(options):
-    with pytest.raises(OptionError, match="expected batch_size and epochs ≥ 1"):
+COUNTS_THAT_CANNOT_BE = {
+    "no draws": ({"batch_size": 0}, "batch_size: expected an integer from 1 to 1,000,000,000, g"),
+    "half a draw": ({"batch_size": 2.5}, "batch_size: .* got 2.5"),
+    "no epochs": ({"batch_size": 8, "epochs": 0}, "epochs: expected an integer from 1 to 10,000"),
+    "for ever": ({"batch_size": 8, "epochs": 10**9}, "epochs: .* got 1000000000"),
+    "neither": ({"batch_size": -1, "epochs": True}, "batch_size: .* got -1; epochs: .* got True"),
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "match"), COUNTS_THAT_CANNOT_BE.values(), ids=COUNTS_THAT_CANNOT_BE.keys()
+)
+def test_nothing_to_count_is_refused(options, match):
+    with pytest.raises(OptionError, match=match):
         preview(plan_with(Uniform()), LABELS, **options)
+
+
+def test_a_batch_of_all_samples_and_more_is_one_batch():
+    exposure = preview(plan_with(Natural()), LABELS, batch_size=1000)
+    assert exposure.batches_per_epoch == 1
+    assert exposure.batch_low_per_class == exposure.batch_high_per_class == (70, 20, 4)
+
+
+def test_samples_without_a_label_are_not_drawn():
+    ids = np.where(np.arange(94) % 10 == 0, -1, IDS)
+    labels = Labels(class_ids=ids, class_names=("a", "b", "c", "none of it"))
+    exposure = preview(baseline(analyze(labels)), labels, batch_size=8)
+    assert exposure.n_samples == exposure.draws_per_epoch == (ids >= 0).sum()
+    assert exposure.samples_per_class[3] == exposure.draws_per_class[3] == 0
 
 
 def test_a_plan_for_other_data_is_refused_unless_insisted_upon():
@@ -115,12 +194,169 @@ def test_labels_in_batches_of_pictures_with_several_are_counted():
     assert in_batch.sum(0).tolist() == list(exposure.draws_per_class)
 
 
-def test_labels_too_many_to_count_are_bounded(monkeypatch):
+SEVERAL = {
+    "as they come": (Natural(), lambda labels: BalancedBatchSampler(labels, 8, targets=Natural())),
+    "repeat factor": (
+        RepeatFactor(threshold=0.9),
+        lambda labels: RepeatFactorSampler(labels, 8, threshold=0.9),
+    ),
+    "class-aware": (Uniform(), lambda labels: ClassAwareSampler(labels, 8)),
+}
+
+
+@pytest.mark.parametrize(("sampling", "sampler_of"), SEVERAL.values(), ids=SEVERAL.keys())
+def test_draws_of_samples_with_several_classes_are_counted(sampling, sampler_of):
     labels = boxes()
-    monkeypatch.setattr("balancekit.exposure.MOST_COUNTED", 10)
-    exposure = preview(baseline(analyze(labels)), labels, batch_size=8)
-    assert exposure.batch_low_per_class == (0, 0)
-    assert exposure.batch_high_per_class == exposure.samples_per_class
+    plan = msgspec.structs.replace(baseline(analyze(labels)), sampling=sampling)
+    exposure = preview(plan, labels, batch_size=8, epochs=3)
+    sampler = sampler_of(labels)
+    epochs = [np.concatenate([np.atleast_1d(one) for one in sampler]) for _ in range(3)]
+    drawn = np.concatenate(epochs)
+    uses = np.bincount(drawn, minlength=60)
+    assert_summarises(exposure.draws_per_sample, uses)
+    assert exposure.repeat_share == pytest.approx(np.mean([repeats_of([e]) for e in epochs]))
+    owners = np.repeat(np.arange(60), np.diff(labels.offsets))
+    for c in range(2):
+        carriers = uses[np.unique(owners[labels.class_ids == c])]
+        found = (exposure.sample_low_per_class[c], exposure.sample_high_per_class[c])
+        assert found == (carriers.min(), carriers.max())
+        of_labels = uses[owners[labels.class_ids == c]]
+        assert exposure.draws_per_class[c] == of_labels.sum()
+        assert exposure.coverage_per_class[c] == pytest.approx((of_labels > 0).mean())
+    has = np.array([[c in labels.class_ids[owners == i] for c in range(2)] for i in range(60)])
+    batches = np.array_split(drawn, exposure.batches_per_epoch * 3)
+    without = np.mean([~has[batch].any(0) for batch in batches], axis=0)
+    assert exposure.batch_without_per_class == pytest.approx(without)
+    assert exposure.expected == ()
+
+
+@pytest.mark.parametrize(("sampling", "sampler_of"), SEVERAL.values(), ids=SEVERAL.keys())
+def test_draws_too_many_to_count_are_expected(sampling, sampler_of, monkeypatch):
+    labels = boxes()
+    plan = msgspec.structs.replace(baseline(analyze(labels)), sampling=sampling)
+    counted = preview(plan, labels, batch_size=8, epochs=20)
+    monkeypatch.setattr("balancekit.exposure.several_classes.MOST_COUNTED", 10)
+    expected = preview(plan, labels, batch_size=8, epochs=20)
+    assert expected.batch_low_per_class == (0, 0)
+    assert "batch_high_per_class" in expected.expected
+    assert ("draws_per_class" in expected.expected) == (sampling != Natural())
+    # 20 epochs draw each sample its share to within one use or two: of some 40, 5 %.
+    assert expected.draws_per_class == pytest.approx(counted.draws_per_class, rel=0.05)
+    assert expected.draws_per_sample.mean == pytest.approx(counted.draws_per_sample.mean, rel=0.05)
+    assert expected.repeat_share == pytest.approx(counted.repeat_share, abs=0.1)
+    # Batches of 8 as if drawn one by one, from 60 pictures.
+    without = pytest.approx(counted.batch_without_per_class, abs=0.05)
+    assert expected.batch_without_per_class == without
+
+
+def test_labels_that_are_drawn_more_often_are_believed_more_likely():
+    labels = Labels(class_ids=[0] * 90 + [1] * 10, class_names=("a", "b"), offsets=np.arange(101))
+    plan = msgspec.structs.replace(baseline(analyze(labels)), sampling=Uniform())
+    assert preview(plan, labels, batch_size=10).believed_prior == pytest.approx((0.5, 0.5))
+
+
+# --- augmentation ---------------------------------------------------------------------------
+
+PICTURES = Labels(class_ids=IDS, class_names=("cat", "dog", "owl"), media="pictures")
+FLIP, DIM = HorizontalFlip(probability=0.5), Brightness(probability=0.25)
+
+
+def augmented(**choices):
+    fields = {"task": "natural", "backend": "native", "operations": ()}
+    augmentation = TaskAugmentation(**(fields | choices))
+    plan = msgspec.structs.replace(baseline(analyze(PICTURES)), sampling=Uniform())
+    return msgspec.structs.replace(plan, augmentation=augmentation)
+
+
+def test_operations_have_coins_of_their_own():
+    exposure = preview(augmented(operations=(FLIP, DIM)), PICTURES, batch_size=9)
+    assert exposure.augmented_share == pytest.approx(1 - 0.5 * 0.75)
+    assert exposure.augmented_share_of_first == exposure.augmented_share_of_repeats
+    assert "augmented_share" in exposure.expected
+
+
+REPEATS = {
+    "all alike": SameStrength(),
+    "a quarter more each time": SameStrength(strength=0.25),
+    "the rarer the more": StrengthByRarity(),
+    "one class": StrengthByClass(strengths={"owl": 0.5}, others=0.0),
+}
+
+
+@pytest.mark.parametrize("strength", REPEATS.values(), ids=REPEATS.keys())
+def test_the_share_of_augmented_draws_is_that_of_training(strength):
+    again = RepeatAugmentation(operations=(FLIP,), strength=strength)
+    plan = augmented(operations=(DIM,), repeats=again)
+    exposure = preview(plan, PICTURES, batch_size=9)
+    policy = augmentation_of(plan.augmentation, PICTURES.class_names, [70, 20, 4], seed=0)
+    sampler = BalancedBatchSampler(PICTURES, 9, seed=3, yields="keys")
+    chances = []
+    for key in (key for batch in sampler for key in batch):
+        factor = policy.factor(key, IDS[key.index])
+        chances.append((key.repeat, 1 - 0.75 * (1 - 0.5 * factor)))
+    repeat, chance = np.array(chances).T
+    assert exposure.augmented_share == pytest.approx(chance.mean())
+    assert exposure.augmented_share_of_first == pytest.approx(0.25)
+    assert exposure.augmented_share_of_repeats == pytest.approx(chance[repeat > 0].mean())
+    assert exposure.repeat_share == pytest.approx((repeat > 0).mean())
+
+
+def test_mixed_batches_begin_after_the_warmup():
+    plan = augmented(mix=CutMix(probability=0.5, warmup_epochs=2))
+    shares = [preview(plan, PICTURES, batch_size=9, epochs=n).mixed_share for n in (1, 2, 4)]
+    assert shares == [0, 0, 0.25]
+
+
+def test_rows_that_are_mixed_count_as_mixed_batches():
+    plan = msgspec.structs.replace(plan_with(Uniform()), augmentation=RowAugmentation())
+    exposure = preview(plan, LABELS, batch_size=9)
+    assert (exposure.mixed_share, exposure.augmented_share) == (1.0, 0.0)
+
+
+# --- stages and weights ---------------------------------------------------------------------
+
+
+def test_a_second_stage_is_previewed_too():
+    plan = msgspec.structs.replace(
+        baseline(analyze(LABELS)),
+        stages=TwoStage(epochs=4, sampling=Uniform()),
+        wanted_prior="uniform",
+    )
+    exposure = preview(plan, LABELS, batch_size=9)
+    assert exposure.repeat_share == 0
+    second = exposure.second_stage
+    assert (second.epochs, second.second_stage) == (4, None)
+    assert second.batch_low_per_class == second.batch_high_per_class == (3, 3, 3)
+    assert exposure.believed_prior == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    evened = msgspec.structs.replace(plan, stages=TwoStage(head="tau-norm"))
+    assert preview(evened, LABELS, batch_size=9).second_stage is None
+
+
+def test_deferred_weights_are_told():
+    stages = DeferredReweighting(start_share=0.75, beta=0.99)
+    plan = msgspec.structs.replace(baseline(analyze(LABELS)), stages=stages)
+    exposure = preview(plan, LABELS, batch_size=9)
+    assert exposure.weights_from == 0.75
+    assert exposure.class_weights == pytest.approx(tuple(plan.class_weights()))
+    assert preview(plan_with(Uniform()), LABELS, batch_size=9).class_weights == (1, 1, 1)
+
+
+@pytest.mark.parametrize("task", ["regression", "detection"])
+def test_data_without_a_prior_have_nothing_to_correct(task):
+    labels = boxes() if task == "detection" else Labels.from_values(np.linspace(0, 9, 60))
+    data = DataRef.from_labels(labels)
+    loss = SigmoidFocal() if task == "detection" else SquaredError()
+    after = CorrectAfterTraining()
+    plan = Plan(data=data, objective="map", loss=loss, correction=after)
+    exposure = preview(plan, labels, batch_size=8)
+    assert not exposure.corrected_after_training
+    assert exposure.task == task
+
+
+def test_an_exposure_is_the_same_after_a_file():
+    plan = msgspec.structs.replace(baseline(analyze(LABELS)), stages=TwoStage())
+    exposure = preview(plan, LABELS, batch_size=8)
+    assert msgspec.json.decode(msgspec.json.encode(exposure), type=Exposure) == exposure
 
 
 def test_the_command_says_that_the_shares_of_a_schedule_go_on_changing(tmp_path, capsys):

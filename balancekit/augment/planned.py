@@ -9,7 +9,7 @@ from balancekit.augment.mix_verdict import verdict_on
 from balancekit.augment.policy import AugmentationPolicy
 from balancekit.augment.repeats import RepeatAware
 from balancekit.errors import OptionError
-from balancekit.plan import Augmentation, NoAugmentation, TaskAugmentation
+from balancekit.plan import Augmentation, TaskAugmentation
 from balancekit.plan.choices import Finding
 from balancekit.plan.mixes import mix_name
 from balancekit.plan.repeats import (
@@ -33,7 +33,7 @@ def augmentation_of(
     *,
     seed: int = 0,
 ) -> AugmentationPolicy | RepeatAware | None:
-    """What a plan does to each draw; None for `NoAugmentation`.
+    """What a plan does to each draw; None where samples stay as they are.
 
     Args:
         augmentation: the plan's choice.
@@ -49,7 +49,7 @@ def augmentation_of(
     >>> type(chosen).__name__
     'AugmentationPolicy'
     """
-    if isinstance(augmentation, NoAugmentation):
+    if not isinstance(augmentation, TaskAugmentation):
         return None
     _check_mix(augmentation)
     base = AugmentationPolicy.from_plan(augmentation, class_names, seed=seed)

@@ -28,7 +28,7 @@ from balancekit.augment.scene import Scene
 from balancekit.augment.strengths import in_order, operation_for, scaled_operation
 from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
-from balancekit.plan import Augmentation, NoAugmentation
+from balancekit.plan import Augmentation, TaskAugmentation
 from balancekit.plan.choices import Backend, Finding
 from balancekit.plan.operations import Operation, SmallRotation, checked_name, name_of
 from balancekit.plan.repeats import check_operations
@@ -169,15 +169,15 @@ class AugmentationPolicy:
     def from_plan(
         cls, augmentation: Augmentation, stats: ClassNames = None, *, seed: int = 0
     ) -> "AugmentationPolicy":
-        """The policy that a plan asks for; one without operations for `NoAugmentation`.
+        """The policy that a plan asks for; one without operations for none.
 
         Args:
             augmentation: the plan's choice.
             stats: an analysis of the data, or only the names of the classes.
             seed: in [0, 2**63).
         """
-        if isinstance(augmentation, NoAugmentation):
-            because = "the plan asks for no augmentation"
+        if not isinstance(augmentation, TaskAugmentation):
+            because = "the plan asks for no augmentation of pictures"
             return cls(decisions=_none_used(decide("unknown"), because), seed=seed)
         policy = cls.for_task(
             augmentation.task,

@@ -56,14 +56,25 @@ COMMANDS = {
         """\
   balancekit recommend data/ -o plan.toml
   balancekit recommend data/ --picture-task industrial -o plan.toml
-  balancekit recommend analysis.json --objective accuracy""",
+  balancekit recommend analysis.json --objective accuracy --explain
+  balancekit recommend data/ --deployed-prior prior.csv   # class,share""",
     ),
     "preview": (
         WORK,
         "What training will see under a plan: draws, repeats, batches, the prior it learns.",
         """\
   balancekit preview plan.toml data/
-  balancekit preview plan.toml data/ --batch-size 128 --epochs 10""",
+  balancekit preview plan.toml data/ --batch-size 128 --epochs 10
+  balancekit preview plan.toml data/ --html plan.html     # with sliders: what if""",
+    ),
+    "compare": (
+        WORK,
+        "Plans trained and tested on the data: which is better, and whether that may be noise.",
+        """\
+  balancekit compare data/
+  balancekit compare data/ --budget 30m -o compare.json --html compare.html
+  balancekit compare data/ --plan plan.toml --winner best.toml
+  balancekit compare data/ --model my_models:small --objective macro_f1""",
     ),
     "resample": (
         WORK,
@@ -89,7 +100,7 @@ COMMANDS = {
         "The whole way on handwritten digits made long-tailed: under 90 seconds, offline.",
         """\
   balancekit demo
-  balancekit demo --folder /tmp/digits    # then open /tmp/digits/report.html""",
+  balancekit demo --folder /tmp/digits    # then open /tmp/digits/plan.html""",
     ),
     "diff": (
         REST,
@@ -113,7 +124,7 @@ COMMANDS = {
     ),
     "schema": (
         REST,
-        "The JSON Schema of what analyze, recommend or diff write with --json.",
+        "The JSON Schema of what analyze, recommend, preview, compare or diff write as JSON.",
         """\
   balancekit schema analysis
   balancekit schema plan > plan.schema.json""",
@@ -129,7 +140,7 @@ COMMANDS = {
 }
 """What each command does, and examples of it."""
 
-VERBS_OF_PYTHON = ("build", "compare", "read")
+VERBS_OF_PYTHON = ("build", "read")
 
 app = App(
     name="balancekit",

@@ -1,254 +1,288 @@
-"""`balancekit demo`: the main job, on real data, with the verbs that a user calls."""
+"""`balancekit demo`: the whole way, on real data, with the verbs that a user calls."""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import msgspec
 import numpy as np
 from cyclopts import Parameter
 
+from balancekit.cli.demo_digits import RATIO, SIZE_PX, write_digits
 from balancekit.cli.output import output_console, progress_bar
+from balancekit.cli.plan_code import build_lines
 from balancekit.cli.recommend import operation_names_of
-from balancekit.errors import DataError, MissingLibraryError
+from balancekit.errors import MissingLibraryError
 from balancekit.files import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from balancekit.comparison import Comparison
-    from balancekit.labels import Labels
     from balancekit.plan import Plan
-    from balancekit.report.page import Pictures
+    from balancekit.report.journey import Decided, Decision
+    from balancekit.stats import Stats
 
 __all__ = ["demo"]
 
 Folder = Annotated[
-    str, Parameter(help="Where the pictures, the analysis, the plan and the page are written.")
+    str, Parameter(help="Where the pictures, the plan, the results and the page are written.")
 ]
 
-RATIO, LARGEST, TEST_SHARE = 50, 100, 0.4
-SIZE_PX = 32
-BATCH_SIZE, EPOCHS, SEEDS = 50, 40, 3
-MARK = b"made by balancekit demo\n"
+BATCH_SIZE, EPOCHS, SEEDS, LEARNING_RATE = 16, 20, 3, 3e-3
+
 COMMANDS = (
     "balancekit analyze DATA",
     "balancekit recommend DATA -o plan.toml",
-    "balancekit preview plan.toml DATA",
+    "balancekit preview plan.toml DATA --html plan.html",
+    "balancekit compare DATA -o compare.json",
 )
 
 
 def demo(*, folder: Folder = "balancekit-demo") -> int:
     """The whole way on handwritten digits made long-tailed, in under 90 seconds, offline.
 
-    Reads, analyzes, recommends, previews, builds, and trains a small network with plain
-    cross-entropy and with the plan, three seeds each; all figures are computed in the run.
+    Analyzes, recommends, previews, compares the plan with plain training and with a common
+    mistake, trains by the winner, and corrects its logits; all figures are computed in the run.
     """
     _require("torch", "sklearn", "cv2")
-    import balancekit as bk
-    from balancekit.recommender import baseline
-    from balancekit.report import show_comparison, show_exposure, show_plan, show_stats
-
     began = time.perf_counter()
     console, home = output_console(), Path(folder)
-    digits = write_digits(home)
-
-    _heading(console, 1, "Read and analyze", f'stats = balancekit.analyze("{digits}")')
-    stats = bk.analyze(str(digits))
-    write_whole(stats.to_json() + b"\n", home / "analysis.json")
-    show_stats(stats, console)
-
-    _heading(console, 2, "Recommend", "plan = balancekit.recommend(stats)")
-    plan = bk.recommend(stats)
-    write_whole(plan.to_toml().encode(), home / "plan.toml")
-    operations = operation_names_of(plan)
-    show_plan(plan, console, operations)
-
-    _heading(
-        console,
-        3,
-        "Preview what training will see",
-        f"balancekit.preview(plan, labels, batch_size={BATCH_SIZE}, epochs={EPOCHS})",
-    )
-    labels = bk.read(str(digits))
-    exposure = bk.preview(plan, labels, batch_size=BATCH_SIZE, epochs=EPOCHS)
-    show_exposure(exposure, console)
-
-    _heading(
-        console,
-        4,
-        "Build and train: plain cross-entropy against the plan",
-        "balancekit.compare(train, plans, validation=test, model=…)",
-    )
-    plans = {"plain cross-entropy": baseline(stats), "the plan": plan}
-    comparison = train_both(plans, labels, bk.read(str(digits), split="test"))
-    show_comparison(comparison, console)
-
-    _write_page(
-        home / "report.html",
-        stats,
-        plan,
-        exposure,
-        comparison,
-        labels=labels,
-        operations=operations,
-    )
+    journey = _Journey(console, home, str(write_digits(home)))
+    with _one_thread():
+        journey.run()
     _say_where(console, home, time.perf_counter() - began)
     return 0
 
 
-def write_digits(home: Path) -> Path:
-    """Scikit-learn's digits as `digits/{train,test}/0 … 9/*.png`, the training part long-tailed."""
-    from PIL import Image
-    from sklearn.datasets import load_digits
+@dataclass(frozen=True)
+class _Journey:
+    """The steps, each shown as it is done."""
 
-    from balancekit import Labels, MakeImbalanced, resample, stratified_split
+    console: "Console"
+    home: Path
+    digits: str
 
-    _claim(home)
-    bunch = load_digits()
-    labels = Labels(class_ids=bunch.target, class_names=tuple("0123456789"))
-    rest, test = stratified_split(labels, TEST_SHARE, seed=0)
-    tail = MakeImbalanced(ratio=RATIO, largest=LARGEST)
-    train = rest[resample(labels.take(rest), tail, seed=0)]
-    for split, indices in (("train", train), ("test", test)):
-        for index in sorted(indices.tolist()):
-            place = home / "digits" / split / str(bunch.target[index])
-            place.mkdir(parents=True, exist_ok=True)
-            grey = np.round(bunch.images[index] * (255 / 16)).astype(np.uint8)
-            picture = Image.fromarray(grey).resize((SIZE_PX, SIZE_PX), Image.Resampling.BICUBIC)
-            picture.save(place / f"{index:04d}.png")
-    return home / "digits"
+    def run(self) -> None:
+        """All steps, and their page."""
+        import balancekit as bk
+        from balancekit.report import show_exposure, show_plan, show_stats
 
+        self.say(1, "Analyze", f'stats = balancekit.analyze("{self.digits}")')
+        stats = bk.analyze(self.digits)
+        self.write("analysis.json", stats.to_json() + b"\n")
+        show_stats(stats, self.console)
 
-def _claim(home: Path) -> None:
-    """Make the folder, or take over that of an earlier demo, and nobody else's."""
-    mark = home / "README.txt"
-    ours = mark.is_file() and mark.read_bytes() == MARK
-    if home.exists() and not ours and (not home.is_dir() or any(home.iterdir())):
-        raise DataError(
-            f"{home}: expected an empty folder or one of an earlier demo, got other files. "
-            "Name another with --folder."
+        self.say(2, "Recommend", "plan = balancekit.recommend(stats)")
+        plan = bk.recommend(stats)
+        show_plan(plan, self.console, operation_names_of(plan))
+
+        self.say(3, "Preview what training will see", "balancekit.preview(plan, labels, …)")
+        labels = bk.read(self.digits)
+        show_exposure(bk.preview(plan, labels, batch_size=BATCH_SIZE, epochs=EPOCHS), self.console)
+
+        self.say(4, "Compare", f"balancekit.compare(data, plans, epochs={EPOCHS}, seeds={SEEDS})")
+        comparison = self.compare(stats)
+        plan = comparison.winner_plan()
+        plan.save(self.home / "plan.toml")
+
+        self.say(5, "Build and train by the winner", "balancekit.build(plan, …); fit(model, …)")
+        decided = self.train(plan)
+
+        self.say(6, "Correct for use", "pipeline.correct(logits, prior=…)")
+        _show_decided(decided, self.console)
+        self.write_page(stats, plan, comparison, decided)
+
+    def say(self, number: int, title: str, call: str) -> None:
+        """A heading."""
+        from balancekit.report.terminal.layout import say_verbatim
+
+        self.console.print()
+        self.console.rule(f"[bold]{number} {title}", align="left")
+        say_verbatim(self.console, [call], "dim")
+        self.console.print()
+
+    def write(self, name: str, content: bytes) -> None:
+        """A file in the folder, complete or not at all."""
+        write_whole(content, self.home / name)
+
+    def compare(self, stats: "Stats") -> "Comparison":
+        """Results of plain training, the recommended plan, and a plan that corrects twice."""
+        from balancekit import compare
+        from balancekit.comparison.own_split import open_compared
+        from balancekit.recommender import alternatives
+        from balancekit.report import show_comparison
+
+        plans = {
+            name: plan
+            for name, plan in alternatives(stats).items()
+            if name in ("baseline", "recommended") or name.startswith("mistake: ")
+        }
+        dataset, validation = open_compared(self.digits)
+        with progress_bar() as progress:
+            bar = progress.add_task("training", total=100)
+            comparison = compare(
+                dataset,
+                plans,
+                validation=validation,
+                model=_model,
+                seeds=SEEDS,
+                epochs=EPOCHS,
+                batch_size=BATCH_SIZE,
+                learning_rate=LEARNING_RATE,
+                on_progress=lambda share, what: progress.update(
+                    bar, completed=round(100 * share), description=what
+                ),
+            )
+        self.write("compare.json", msgspec.json.encode(comparison))
+        show_comparison(comparison, self.console)
+        _show_mistake(comparison, self.console)
+        return comparison
+
+    def train(self, plan: "Plan") -> "Decided":
+        """The final model, trained by a plan on all of the training part, and what it decides."""
+        import torch
+
+        import balancekit as bk
+        from balancekit.report.terminal.layout import say
+        from balancekit.sources.datasets import open_dataset
+        from balancekit.training import fit, predict
+
+        train = open_dataset(self.digits, split="train", size_px=SIZE_PX)
+        test = open_dataset(self.digits, split="test", size_px=SIZE_PX)
+        pipeline = bk.build(plan, train, batch_size=BATCH_SIZE)
+        torch.manual_seed(plan.seed)
+        model = _model()
+        with progress_bar() as progress:
+            total = EPOCHS * len(pipeline.loader)
+            bar = progress.add_task("training by the winner", total=total)
+            fit(
+                model,
+                pipeline,
+                epochs=EPOCHS,
+                learning_rate=LEARNING_RATE,
+                on_step=lambda _: progress.advance(bar),
+            )
+        torch.save(model.state_dict(), self.home / "model.pt")
+        logits, targets = predict(model, pipeline.test_loader(test))
+        how = (
+            f"Trained by the winner of the comparison on {len(train):,} pictures for {EPOCHS} "
+            f"epochs; tested on {len(test):,} others, on which nothing was chosen."
         )
-    home.mkdir(parents=True, exist_ok=True)
-    write_whole(MARK, mark)
-    # An earlier version may have split otherwise: what it trained on would be tested on now.
-    for picture in home.glob("digits/t*/[0-9]/[0-9][0-9][0-9][0-9].png"):
-        picture.unlink()
+        say(self.console, how)
+        return _decided(pipeline, logits, targets, how)
 
+    def write_page(
+        self, stats: "Stats", plan: "Plan", comparison: "Comparison", decided: "Decided"
+    ) -> None:
+        """The page of the journey."""
+        import balancekit as bk
+        from balancekit.report.journey import pictures_of, render_journey
 
-def train_both(plans: "dict[str, Plan]", train: "Labels", test: "Labels") -> "Comparison":
-    """Results of all plans, with a progress bar over all runs."""
-    from balancekit import PictureDataset, compare
-
-    dataset, validation = PictureDataset(train, mode="L"), PictureDataset(test, mode="L")
-    n_batches = -(-len(train) // BATCH_SIZE)
-    with _one_thread(), progress_bar() as progress:
-        bar = progress.add_task("training", total=len(plans) * SEEDS * EPOCHS * n_batches)
-        return compare(
-            _Cached(dataset),
-            plans,
-            validation=_Cached(validation),
-            model=small_network,
-            epochs=EPOCHS,
-            batch_size=BATCH_SIZE,
-            seeds=SEEDS,
-            learning_rate=3e-3,
-            on_step=lambda _: progress.advance(bar),
+        labels = bk.read(self.digits)
+        page = render_journey(
+            "Handwritten digits, long-tailed",
+            stats,
+            plan,
+            bk.preview(plan, labels, batch_size=BATCH_SIZE, epochs=EPOCHS),
+            comparison=comparison,
+            pictures=pictures_of(plan, labels, stats, operation_names_of(plan)),
+            decided=decided,
+            code=build_lines(plan, "plan.toml", BATCH_SIZE),
+            how_made=f"made by balancekit demo of scikit-learn's digits, imbalance ratio {RATIO}",
+            next_commands=COMMANDS,
         )
+        self.write("plan.html", page.encode())
+
+
+def _show_mistake(comparison: "Comparison", console: "Console") -> None:
+    """What correcting twice costs: the baseline differs by more than that, by augmentation."""
+    from balancekit.report.comparison_words import difference_text, outcome_text
+    from balancekit.report.terminal.layout import say
+
+    runs = {arm.role: bool(arm.runs) for arm in comparison.arms}
+    if not (runs.get("mistake") and runs.get("recommended")):
+        return
+    mistake = next(arm for arm in comparison.arms if arm.role == "mistake")
+    found = comparison.difference(mistake.name, "recommended")
+    console.print()
+    say(
+        console,
+        "The mistake moves the prior twice. Against the recommended plan, which is augmented "
+        f"alike as the baseline is not: {difference_text(comparison, found)} points, "
+        f"{outcome_text(found)}.",
+    )
+
+
+def _model() -> Any:
+    """A small residual network: logits [N, 10] from pictures [N, 1, 32, 32]."""
+    from balancekit.models import PictureModel
+
+    return PictureModel(1, (SIZE_PX, SIZE_PX), 10, width=16)
 
 
 @contextmanager
 def _one_thread() -> Iterator[None]:
-    """One thread of torch: more wait for one another over so small a network."""
+    """One thread of torch, and its random state put back: more wait for one another."""
     import torch
 
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        yield
+        with torch.random.fork_rng():
+            yield
     finally:
         torch.set_num_threads(before)
 
 
-class _Cached:
-    """A small data set, each sample read once."""
+def _decided(pipeline: Any, logits: Any, targets: Any, how: str) -> "Decided":
+    """What the model decides as it was trained, and with its logits moved to other priors."""
+    from balancekit.report.journey import Decided
 
-    def __init__(self, dataset: Any) -> None:
-        self.labels = dataset.labels
-        self._samples = [dataset[index] for index in range(len(dataset))]
-
-    def __len__(self) -> int:
-        return len(self._samples)
-
-    def __getitem__(self, index: int) -> Any:
-        return self._samples[index]
-
-
-def small_network() -> Any:
-    """Three convolutions and a linear layer: logits [N, 10] from pictures [N, 1, 32, 32]."""
-    from torch import nn
-
-    layers: list[nn.Module] = []
-    for channels_in, channels_out in ((1, 16), (16, 32), (32, 64)):
-        layers += [
-            nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False),
-            nn.BatchNorm2d(channels_out),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
+    plan = pipeline.plan
+    shares = plan.training_prior()
+    decisions = [_decision("equally often", plan.wanted(), pipeline.correct(logits), targets)]
+    if plan.is_correctable:
+        decisions += [
+            _decision(name, prior, pipeline.correct(logits, prior), targets)
+            for name, prior in (
+                ("as in training", shares),
+                ("the other way round", shares[::-1]),
+            )
         ]
-    return nn.Sequential(*layers, nn.Flatten(), nn.Dropout(0.3), nn.Linear(64 * 4 * 4, 10))
-
-
-def _write_page(
-    target: Path,
-    stats: Any,
-    plan: "Plan",
-    exposure: Any,
-    comparison: "Comparison",
-    *,
-    labels: "Labels",
-    operations: list[str],
-) -> None:
-    from balancekit.report.page import render_page
-
-    page = render_page(
-        "Handwritten digits, long-tailed",
-        stats,
-        plan,
-        exposure,
-        comparison=comparison,
-        pictures=_pictures(plan, labels, operations),
-        how_made=f"made by balancekit demo of scikit-learn's digits, imbalance ratio {RATIO}",
-        next_commands=COMMANDS,
+    return Decided(
+        class_names=plan.data.class_names,
+        train_counts=plan.data.class_counts,
+        targets=targets,
+        decisions=tuple(decisions),
+        how=how,
     )
-    write_whole(page.encode(), target)
 
 
-def _pictures(plan: "Plan", labels: "Labels", operations: list[str]) -> "Pictures":
-    from balancekit import AugmentationPolicy, PictureDataset, SampleKey
-    from balancekit.report.page import Pictures
+def _decision(name: str, prior: Any, logits: Any, targets: Any) -> "Decision":
+    from balancekit.report.journey import Decision
 
-    dataset = PictureDataset(labels, mode="L")
-    policy = AugmentationPolicy.from_plan(plan.augmentation, labels.class_names, seed=plan.seed)
-    by_class, augmented = {}, {}
-    for class_id, name in enumerate(labels.class_names):
-        indices = np.flatnonzero(labels.class_ids == class_id)[:8].tolist()
-        by_class[name] = [dataset[index][0] for index in indices]
-        first = indices[0]
-        draws = [policy(dataset[first][0], SampleKey(0, first, repeat)) for repeat in range(4)]
-        augmented[name] = [dataset[first][0], *draws]
-    return Pictures(by_class=by_class, augmented=augmented, operations=operations)
+    is_right = np.asarray(logits.argmax(1).numpy() == targets)
+    return Decision(name=name, prior=np.asarray(prior), is_right=is_right)
 
 
-def _heading(console: "Console", number: int, title: str, call: str) -> None:
-    from balancekit.report.terminal.layout import say_verbatim
+def _show_decided(decided: "Decided", console: "Console") -> None:
+    """Recall per class under each prior, and what each brings where it holds."""
+    from balancekit.report.journey.decided import gain_text
+    from balancekit.report.terminal.layout import Column, class_table, say
 
+    columns = [Column(title="trained on", cells=[f"{n:,}" for n in decided.train_counts])]
+    for one in decided.decisions:
+        cells = [f"{100 * share:.0f}" for share in decided.recall(one)[0]]
+        columns.append(Column(title=one.name, cells=cells))
+    class_table(console, "recall in %", decided.class_names, columns)
     console.print()
-    console.rule(f"[bold]{number} {title}", align="left")
-    say_verbatim(console, [call], "dim")
-    console.print()
+    for one in decided.decisions[1:]:
+        say(console, gain_text(decided, one))
 
 
 def _say_where(console: "Console", home: Path, seconds: float) -> None:
@@ -258,14 +292,16 @@ def _say_where(console: "Console", home: Path, seconds: float) -> None:
     console.rule(f"[bold]Done in {seconds:.0f} s", align="left")
     say(console, f"Written in {home}:", indent=0)
     for name, what in (
-        ("report.html", "all of the above as one page"),
-        ("plan.toml", "the plan: edit it, and load it with balancekit.Plan.load"),
+        ("plan.html", "all of the above as one page"),
+        ("plan.toml", "the winning plan: edit it, and load it with balancekit.Plan.load"),
+        ("compare.json", "the results of the comparison"),
         ("analysis.json", "what analyze found"),
+        ("model.pt", "the weights of the final model"),
         ("digits/", "the pictures, an image folder"),
     ):
         say(console, what, first=f"  {name}", indent=17)
     console.print("\nOpen the page in a browser:")
-    say_verbatim(console, [(home / "report.html").resolve().as_uri()])
+    say_verbatim(console, [(home / "plan.html").resolve().as_uri()])
     console.print("\nOn your own data, in any format that `balancekit formats` lists:")
     say_verbatim(console, COMMANDS)
 

@@ -1,23 +1,55 @@
 """`balancekit preview`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from balancekit.cli.options import Data, JsonTarget, Reading
-from balancekit.cli.output import check_target, output_console, write_json
+from balancekit.cli.output import (
+    check_target,
+    output_console,
+    shell_command,
+    write_json,
+)
+from balancekit.errors import OptionError
 
-__all__ = ["preview"]
+if TYPE_CHECKING:
+    from balancekit.exposure import Exposure
+    from balancekit.plan import Plan
+
+__all__ = ["preview", "reading_of"]
+
+USUAL_BATCH_SIZE = 64
 
 BatchSize = Annotated[
-    int,
-    Parameter(validator=Number(gte=1), help="Draws in a batch, of all processes together."),
+    int | None,
+    Parameter(
+        validator=Number(gte=1),
+        metavar="N",
+        help="Draws in a batch, of all processes together; as the plan advises, or 64, if not "
+        "given.",
+    ),
 ]
 Epochs = Annotated[int, Parameter(validator=Number(gte=1), help="How many to count.")]
 AllowOtherData = Annotated[
     bool,
     Parameter(negative="", show_default=False, help="Accept data that the plan was not made for."),
+]
+HtmlTarget = Annotated[
+    str | None,
+    Parameter(
+        metavar="FILE",
+        help="Write one self-contained HTML page to FILE: the data, the plan, what training will "
+        "see, sliders, and what comes after.",
+    ),
+]
+ComparisonFile = Annotated[
+    str | None,
+    Parameter(
+        metavar="FILE",
+        help="Show the results of a comparison on the page, as compare -o FILE has written them.",
+    ),
 ]
 
 
@@ -26,47 +58,99 @@ def preview(
     data: Data,
     /,
     *,
-    batch_size: BatchSize = 64,
+    batch_size: BatchSize = None,
     epochs: Epochs = 1,
     allow_other_data: AllowOtherData = False,
     json: JsonTarget = None,
+    html: HtmlTarget = None,
+    comparison: ComparisonFile = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> int:
     """What training will see under a plan: draws, repeats, batches, the prior it learns."""
     import msgspec
 
     from balancekit import exposure
-    from balancekit.cli.recommend import build_lines
-    from balancekit.plan import NoAugmentation, Plan, steady_from
+    from balancekit.cli.plan_page import comparison_from_file, write_plan_page
+    from balancekit.plan import Plan
     from balancekit.sources import read
 
     check_target("--json", json)
+    check_target("--html", html)
+    if comparison is not None and html is None:
+        raise OptionError("--comparison: expected with --html FILE, the page that shows it")
     loaded = Plan.load(plan)
+    compared = None if comparison is None else comparison_from_file(comparison, loaded)
+    how = reading_of(loaded, reading)
+    width = batch_size or loaded.batch_size or USUAL_BATCH_SIZE
+    labels = read(data, **how.arguments())
     seen = exposure.preview(
         loaded,
-        read(data, **reading.arguments()),
-        batch_size=batch_size,
+        labels,
+        batch_size=width,
         epochs=epochs,
         allow_other_data=allow_other_data,
     )
     if json is not None:
         write_json(msgspec.json.format(msgspec.json.encode(seen), indent=2), json)
+    if html is not None:
+        options = {
+            "batch_size": str(width),
+            "epochs": None if epochs == 1 else str(epochs),
+            "comparison": comparison,
+        }
+        command = shell_command("balancekit", "preview", plan, data, **options, **reading.options())
+        write_plan_page(
+            html,
+            loaded,
+            seen,
+            labels,
+            data=data,
+            reading=how,
+            path=plan,
+            comparison=compared,
+            how_made=f"made by {command}",
+        )
     if json != "-":
-        from balancekit.report import show_exposure
-        from balancekit.report.plan_words import choice_text
-        from balancekit.report.terminal.layout import say, say_verbatim
-
-        console = output_console()
-        show_exposure(seen, console)
-        if not isinstance(loaded.augmentation, NoAugmentation):
-            say(console, f"Augmentation: {choice_text(loaded, 'augmentation')}.")
-        last = steady_from(loaded.sampling)
-        if epochs <= last:
-            say(
-                console,
-                "The prior is believed once the schedule has ended: --epochs "
-                f"{last + 1} counts to there.",
-            )
-        console.print("\nIn your code:")
-        say_verbatim(console, build_lines(loaded, plan, batch_size))
+        _show(seen, loaded, plan)
     return 0
+
+
+def reading_of(plan: "Plan", reading: Reading) -> Reading:
+    """How to read the data of a plan: as it was made from them, unless options say otherwise.
+
+    Args:
+        plan: which knows the options that its data were read by.
+        reading: options of the command.
+    """
+    from dataclasses import replace
+
+    given = {name for name, value in reading.options().items() if value is not None}
+    known = {
+        name: value
+        for name, value in plan.data.read_by.items()
+        if name not in given and hasattr(Reading, name)
+    }
+    parsed: dict[str, object] = {**known}
+    if "header" in known:
+        parsed["header"] = known["header"].lower() == "true"
+    if "void_index" in known:
+        parsed["void_index"] = int(known["void_index"])
+    return replace(reading, **parsed)  # type: ignore[arg-type]  # by name
+
+
+def _show(seen: "Exposure", plan: "Plan", path: str) -> None:
+    from balancekit.cli.recommend import build_lines
+    from balancekit.plan import NoAugmentation
+    from balancekit.report import show_exposure
+    from balancekit.report.exposure_words import schedule_text
+    from balancekit.report.plan_words import choice_text
+    from balancekit.report.terminal.layout import say, say_verbatim
+
+    console = output_console()
+    show_exposure(seen, console)
+    if not isinstance(plan.augmentation, NoAugmentation):
+        say(console, f"Augmentation: {choice_text(plan, 'augmentation')}.")
+    if later := schedule_text(plan, seen.epochs):
+        say(console, later)
+    console.print("\nIn your code:")
+    say_verbatim(console, build_lines(plan, path, seen.batch_size))

@@ -1,12 +1,15 @@
 """`balancekit recommend`."""
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
+import msgspec
 from cyclopts import Parameter
 
 from balancekit.cli.analyze import LABELS_LIKE_IDS, analyze_with_progress
+from balancekit.cli.durations import seconds_of
 from balancekit.cli.options import JsonTarget, Reading, Seed, check_picture_task
 from balancekit.cli.output import (
     check_target,
@@ -15,19 +18,37 @@ from balancekit.cli.output import (
     tell,
     write_json,
 )
-from balancekit.errors import OptionError
+from balancekit.cli.plan_code import (
+    build_lines,
+    part_lines,
+    read_line,
+    weight_lines,
+    whole_lines,
+)
+from balancekit.cli.prior_file import prior_from_file
+from balancekit.errors import DataError, OptionError
 from balancekit.files import write_whole
-from balancekit.plan import PICTURE_TASKS, NoAugmentation, Objective, Plan
+from balancekit.plan import PICTURE_TASKS, Objective, Plan
 from balancekit.stats import Stats
 
 __all__ = ["build_lines", "operation_names_of", "recommend"]
 
-Aim = Annotated[Objective, Parameter(help="What the model should be good at.")]
-DeployedPrior = Annotated[
-    Literal["training", "uniform"] | None,
+Aim = Annotated[
+    Objective | None,
     Parameter(
-        help="How frequent the classes will be in use; if not given, uniform for balanced "
-        "accuracy and that of training for accuracy."
+        help="What the model should be good at; what suits the task if not given: balanced "
+        "accuracy for one class a sample, map for several labels, boxes and keypoints, macro F1 "
+        "(mean Dice) for masks, MAE by shot for numbers."
+    ),
+]
+DeployedPrior = Annotated[
+    str | None,
+    Parameter(
+        metavar="train|uniform|FILE",
+        help="How frequent the classes will be in use: as in training, all the same, or as a "
+        "JSON, TOML or CSV file says, by a share or a count of each class name; if not given, "
+        "uniform for balanced accuracy, between both for macro F1 from an imbalance ratio of 10, "
+        "that of training otherwise.",
     ),
 ]
 PictureTask = Annotated[
@@ -38,14 +59,36 @@ PictureTask = Annotated[
         "the class names if not given.",
     ),
 ]
+BatchSize = Annotated[
+    int | None, Parameter(metavar="N", help="Draws a batch, if settled; advised if not given.")
+]
+Budget = Annotated[
+    str | None,
+    Parameter(
+        metavar="TIME",
+        help="Time that there is to train, such as 90s, 10m or 2h: what takes two stages, or "
+        "starts late, is compared from 10m on.",
+    ),
+]
 Output = Annotated[
     str | None,
     Parameter(alias="-o", metavar="FILE", help="Write the plan to this TOML file."),
 ]
+Explain = Annotated[
+    bool,
+    Parameter(
+        negative="",
+        show_default=False,
+        help="Also show the rule that was taken, the rules that were passed over and why, the "
+        "evidence, and what to compare the plan with.",
+    ),
+]
 
 OTHER_FORMATS = (".json", ".yaml", ".yml")
-MOST_COUNTS = 12
-"""Classes up to which a line of code holds their counts."""
+OF_ANALYSIS, MOST_OF_A_HEAD = b"balancekit.analysis/", 1000
+USUAL_BATCH = 64
+MOST_ROWS_LOOKED_AT = 200_000
+"""Rows up to which a table is looked into: what rows hold decides whether they are mixed."""
 
 HELD_OUT_LINES = (
     "# after holding out a part to test on, plan on the rest instead:",
@@ -59,53 +102,105 @@ def recommend(
     ],
     /,
     *,
-    objective: Aim = "balanced_accuracy",
+    objective: Aim = None,
     deployed_prior: DeployedPrior = None,
     picture_task: PictureTask = None,
+    batch_size: BatchSize = None,
+    budget: Budget = None,
     seed: Seed = 0,
     output: Output = None,
+    explain: Explain = False,
     json: JsonTarget = None,
     reading: Reading = Reading(),  # noqa: B008 - frozen
 ) -> int:
     """A plan for a data set: sampler, loss and its weights, augmentation, each with its reason."""
-    import msgspec
-
     from balancekit import recommender
 
     _check_output(output)
     check_picture_task("--picture-task", picture_task, f"Give it as --task {picture_task}.")
     check_target("--json", json)
-    stats = Stats.load(data) if data.endswith(".json") else analyze_with_progress(data, reading)
+    seconds = None if budget is None else seconds_of("--budget", budget)
+    prior = _prior(deployed_prior)
+    chosen = {"objective": objective, "deployed_prior": prior, "budget_s": seconds}
+    is_analyzed = _is_analysis(data)
+    stats = Stats.load(data) if is_analyzed else analyze_with_progress(data, reading)
     _warn_of_ids(stats)
+    rows = None if is_analyzed or picture_task is not None else _rows_of(stats, data, reading)
     plan = recommender.recommend(
-        stats,
-        objective=objective,
-        deployed_prior=deployed_prior,
-        picture_task=picture_task,
-        seed=seed,
+        stats, picture_task=picture_task, rows=rows, batch_size=batch_size, seed=seed, **chosen
     )
+    read_by = {} if is_analyzed else reading.options()
+    plan = _with_reading(plan, read_by)
     operations = operation_names_of(plan)
     if output is not None:
         write_whole(plan.to_toml().encode(), Path(output))
     if json is not None:
         write_json(msgspec.json.format(msgspec.json.encode(plan), indent=2), json)
-    if json != "-":
-        _show(plan, operations)
-        read_by = reading.options()
-        chosen_by = {
-            "objective": _unless(objective, "balanced_accuracy"),
-            "deployed_prior": deployed_prior,
-            "picture_task": picture_task,
-            "seed": _unless(str(seed), "0"),
-        }
-        if output is None:
-            again = shell_command("balancekit", "recommend", data, **read_by, **chosen_by)
-            _say_how_to_write(again)
-            _say_code(plan, "plan.toml", "Then, in your code:")
-        else:
-            _say_code(plan, output, "In your code:")
-            _say_written(data, output, read_by)
+    if json == "-":
+        return 0
+    _show(plan, operations, stats, chosen, explain=explain)
+    options = {
+        "objective": objective,
+        "deployed_prior": deployed_prior,
+        "picture_task": picture_task,
+        "batch_size": None if batch_size is None else str(batch_size),
+        "budget": budget,
+        "seed": None if seed == 0 else str(seed),
+    }
+    if output is None:
+        again = shell_command("balancekit", "recommend", data, **read_by, **options)
+        _say_how_to_write(again)
+    of_file = None if is_analyzed else read_line(data, reading.arguments())
+    _say_code(plan, output, of_file)
+    if output is not None:
+        _say_written(None if is_analyzed else data, output, read_by)
     return 0
+
+
+def _rows_of(stats: Stats, data: str, reading: Reading) -> Literal["numbers", "text"] | None:
+    """What the rows of a table hold, where looking takes a second or two: numbers or text."""
+    if stats.media != "rows" or stats.n_samples > MOST_ROWS_LOOKED_AT:
+        return None
+    if stats.task not in ("classification", "multilabel"):
+        return None
+    from balancekit.sources.datasets import open_dataset
+
+    arguments = {k: v for k, v in reading.arguments().items() if k != "void_index"}
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of columns, which no plan is made of
+            kind = open_dataset(data, **arguments).kind
+    except DataError:  # labels without anything to learn from; planning needs no more
+        return None
+    return {"table": "numbers", "text": "text"}.get(kind)  # type: ignore[return-value]
+
+
+def _is_analysis(data: str) -> bool:
+    """Whether a file is what `analyze` has written; annotations of pictures are JSON too."""
+    if not data.endswith(".json"):
+        return False
+    try:
+        with Path(data).open("rb") as file:
+            return OF_ANALYSIS in file.read(MOST_OF_A_HEAD)
+    except OSError:
+        return True  # `Stats.load` says what is wrong with it
+
+
+def _prior(deployed: str | None) -> Any:
+    """What `--deployed-prior` says: a word, or numbers by class name."""
+    if deployed is None or deployed in ("training", "train", "uniform"):
+        return deployed
+    return prior_from_file("--deployed-prior", deployed)
+
+
+def _with_reading(plan: Plan, read_by: Mapping[str, str | bool | None]) -> Plan:
+    """The plan, which knows how its data were read, so that other commands read them alike."""
+    given = {
+        name: str(value).lower() if isinstance(value, bool) else value
+        for name, value in read_by.items()
+        if value is not None
+    }
+    data = msgspec.structs.replace(plan.data, read_by=given)
+    return msgspec.structs.replace(plan, data=data)
 
 
 def _warn_of_ids(stats: Stats) -> None:
@@ -129,14 +224,24 @@ def _check_output(output: str | None) -> None:
         )
 
 
-def _show(plan: Plan, operations: list[str]) -> None:
+def _show(
+    plan: Plan, operations: list[str], stats: Stats, chosen: dict[str, Any], *, explain: bool
+) -> None:
+    from balancekit.recommender import decide
     from balancekit.report import show_plan
+    from balancekit.report.terminal.rule import show_rule
 
-    show_plan(plan, output_console(), operations)
-
-
-def _unless(value: str, default: str) -> str | None:
-    return None if value == default else value
+    console = output_console()
+    show_plan(plan, console, operations)
+    decision = decide(stats, **chosen)
+    if chosen["budget_s"] is not None:
+        unlimited = decide(stats, **(chosen | {"budget_s": None}))
+        if unlimited.rule == decision.rule:
+            console.print("\nThe budget changes nothing in this plan.")
+        else:
+            console.print(f"\nWith more time the rule would be: {unlimited.rule.name}.")
+    if explain:
+        show_rule(decision, plan, console)
 
 
 def _say_how_to_write(again: str) -> None:
@@ -148,16 +253,27 @@ def _say_how_to_write(again: str) -> None:
     say_verbatim(console, [f"{again} -o plan.toml"])
 
 
-def _say_code(plan: Plan, path: str, title: str) -> None:
-    """Show lines of Python that use the plan, once it is in a file."""
+def _say_code(plan: Plan, output: str | None, read: str | None) -> None:
+    """Show lines of Python that use the plan, once it is in a file, and its parts alone."""
     from balancekit.report.terminal.layout import say_verbatim
 
     console = output_console()
-    console.print(f"\n{title}")
-    say_verbatim(console, [*build_lines(plan, path), *HELD_OUT_LINES, *part_lines(plan)], "")
+    path, size = output or "plan.toml", plan.batch_size or USUAL_BATCH
+    blocks = {
+        "In your code:" if output else "Then, in your code:": [
+            *build_lines(plan, path, size, names="dataset, labels" if read else "dataset"),
+            *HELD_OUT_LINES,
+        ],
+        "Or the parts alone, in a loop of your own:": part_lines(plan, size),
+        "Or weights alone, for a loss of your own, and nothing else changed:": weight_lines(plan),
+    }
+    for title, lines in blocks.items():
+        if lines:
+            console.print(f"\n{title}")
+            say_verbatim(console, whole_lines(lines, path, read), "")
 
 
-def _say_written(data: str, output: str, read_by: Mapping[str, str | bool | None]) -> None:
+def _say_written(data: str | None, output: str, read_by: Mapping[str, str | bool | None]) -> None:
     """Name the file, and the next command with the options of this one that it needs."""
     from rich.text import Text
 
@@ -165,43 +281,9 @@ def _say_written(data: str, output: str, read_by: Mapping[str, str | bool | None
 
     console = output_console()
     console.print(Text(f"\nWritten: {output}"), soft_wrap=True)
-    if not data.endswith(".json"):
+    if data is not None:
         console.print("Next:")
         say_verbatim(console, [shell_command("balancekit", "preview", output, data, **read_by)])
-
-
-def build_lines(plan: Plan, path: str, batch_size: int = 64) -> list[str]:
-    """Lines of Python that make a pipeline of a plan in a file."""
-    mix = None if isinstance(plan.augmentation, NoAugmentation) else plan.augmentation.mix
-    length = ", n_epochs=n_epochs" if mix is not None and mix.cooldown_epochs else ""
-    mixed = [
-        "for step, (inputs, targets) in enumerate(pipeline.loader):",
-        "    inputs, targets = pipeline.batch_mix(inputs, targets, step=step)",
-        "    loss = pipeline.criterion(model(inputs), targets)  # and so on",
-    ]
-    return [
-        f"plan = balancekit.Plan.load({path!r})",
-        f"pipeline = balancekit.build(plan, dataset, batch_size={batch_size}{length})",
-        "# then pipeline.loader, pipeline.criterion, pipeline.correct(logits)",
-        *([] if mix is None else mixed),
-    ]
-
-
-def part_lines(plan: Plan) -> list[str]:
-    """Lines of Python that use the sampler or the loss of a plan alone."""
-    from balancekit.plan import ClassBalanced, LogitAdjusted, Uniform
-
-    counts = list(plan.data.class_counts)
-    shown = str(counts) if len(counts) <= MOST_COUNTS else "class_counts"
-    lines = []
-    if isinstance(plan.sampling, Uniform):
-        lines.append("batch_sampler = balancekit.BalancedBatchSampler(labels, batch_size=64)")
-    if isinstance(plan.loss, LogitAdjusted):
-        lines.append(f"criterion = balancekit.LogitAdjustedLoss.from_counts({shown})")
-    if isinstance(plan.loss, ClassBalanced):
-        beta = plan.loss.beta
-        lines.append(f"criterion = balancekit.ClassBalancedLoss.from_counts({shown}, beta={beta})")
-    return ["# or one part alone, in a loop of your own:", *lines] if lines else []
 
 
 def operation_names_of(plan: Plan) -> list[str]:

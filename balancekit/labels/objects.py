@@ -69,6 +69,8 @@ def find_labels(data: object, label: Wanted = None, *, task: Task | None = None)
     """
     if isinstance(data, Labels):
         return data
+    if isinstance(own := getattr(data, "labels", None), Labels):  # a data set of ours
+        return own
     library = type(data).__module__.partition(".")[0]
     if library == "pandas":
         return labels_of_pandas(data, label, task)

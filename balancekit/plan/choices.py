@@ -3,32 +3,24 @@
 from typing import Literal, get_args
 
 import msgspec
-import numpy as np
 
 from balancekit.errors import OptionError
-from balancekit.plan.mixes import Mix
+from balancekit.plan.mixes import Mix, MixUp
 from balancekit.plan.operations import Operation, name_of, operation_names
 from balancekit.plan.repeats import RepeatAugmentation, check_operations
-from balancekit.plan.tagged import Tagged, check_name, is_whole
+from balancekit.plan.tagged import Tagged, check_name
 
 __all__ = [
     "PICTURE_TASKS",
     "Augmentation",
     "Backend",
-    "ClassBalanced",
     "CorrectAfterTraining",
     "CorrectInTraining",
     "Correction",
-    "CrossEntropy",
     "Finding",
-    "Focal",
-    "GaussianWeighted",
-    "Ghm",
-    "LogitAdjusted",
-    "Loss",
     "NoAugmentation",
+    "RowAugmentation",
     "TaskAugmentation",
-    "WeightedBce",
 ]
 
 
@@ -143,91 +135,19 @@ class TaskAugmentation(Tagged, frozen=True, kw_only=True, tag="task", omit_defau
         return {name_of(one) for one in (*(self.operations or ()), *(of_repeats or ()))}
 
 
-Augmentation = NoAugmentation | TaskAugmentation
+class RowAugmentation(Tagged, frozen=True, kw_only=True, tag="rows"):
+    """Rows of numbers mixed with each other, and their targets with them.
 
+    What is no number, such as text, stays as it is.
 
-# --- loss ----------------------------------------------------------------------------------
-
-
-class CrossEntropy(Tagged, frozen=True, kw_only=True, tag="cross-entropy"):
-    """Cross-entropy over all classes; `class_weights` in the order of the class names."""
-
-    class_weights: tuple[float, ...] | None = None
-
-
-class Focal(Tagged, frozen=True, kw_only=True, tag="focal"):
-    """Focal loss over all classes."""
-
-    gamma: float = 2.0
-    class_weights: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.gamma < np.inf:
-            raise OptionError(f"gamma: expected a number ≥ 0, got {self.gamma}")
-
-
-class Ghm(Tagged, frozen=True, kw_only=True, tag="ghm"):
-    """Gradient-harmonised cross-entropy: targets as hard as many others weigh less.
-
-    It gives no probabilities, so what it believes in is known of its weights and draws alone.
+    Args:
+        mix: how strongly.
     """
 
-    n_bins: int = 30
-    momentum: float = 0.75
-    class_weights: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if not is_whole(self.n_bins) or self.n_bins < 1:
-            raise OptionError(f"n_bins: expected an integer ≥ 1, got {self.n_bins!r}")
-        if not 0 <= self.momentum < 1:
-            raise OptionError(f"momentum: expected a number in [0, 1), got {self.momentum}")
+    mix: MixUp = MixUp(alpha=0.4)
 
 
-class GaussianWeighted(Tagged, frozen=True, kw_only=True, tag="gaussian-weighted"):
-    """Cross-entropy weighted by a Gaussian: targets that the model is unsure of count most.
-
-    Its probabilities p stand for p/m(p), with its weight m; the prior moves as under its weights.
-    """
-
-    sigma: float = 0.2718281828459045
-    class_weights: tuple[float, ...] | None = None
-
-    def __post_init__(self) -> None:
-        if not 0.233 <= self.sigma < np.inf:
-            raise OptionError(f"sigma: expected a number ≥ 0.233, got {self.sigma}")
-
-
-class ClassBalanced(Tagged, frozen=True, kw_only=True, tag="class-balanced"):
-    """Cross-entropy weighted by the effective number of samples."""
-
-    beta: float = 0.999
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.beta < 1:
-            raise OptionError(f"beta: expected a number in [0, 1), got {self.beta}")
-
-
-class LogitAdjusted(Tagged, frozen=True, kw_only=True, tag="logit-adjusted"):
-    """Cross-entropy of logits shifted by tau·log of the share of each class among the draws.
-
-    The shift follows the draws, not the data, so that it never repeats what the
-    sampling has corrected already.
-    """
-
-    tau: float = 1.0
-
-    def __post_init__(self) -> None:
-        if not np.isfinite(self.tau):
-            raise OptionError(f"tau: expected a finite number, got {self.tau}")
-
-
-class WeightedBce(Tagged, frozen=True, kw_only=True, tag="weighted-bce"):
-    """Binary cross-entropy of each label on its own, positives weighted."""
-
-    pos_weight: tuple[float, ...] | None = None
-
-
-Loss = CrossEntropy | Focal | Ghm | GaussianWeighted | ClassBalanced | LogitAdjusted | WeightedBce
+Augmentation = NoAugmentation | TaskAugmentation | RowAugmentation
 
 
 # --- the one net correction --------------------------------------------------------------------

@@ -1,9 +1,7 @@
 """Plan: every choice between a data set and a model, each with its reason."""
 
 import os
-import tomllib
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -12,74 +10,58 @@ from numpy.typing import NDArray
 
 from balancekit.errors import OptionError, PlanError
 from balancekit.files import write_whole
-from balancekit.labels import Labels, Media, Task
+from balancekit.labels import Labels
+from balancekit.plan.arithmetic import (
+    CorrectionStep,
+    correction_steps,
+    is_only_near,
+    unknown_because,
+)
 from balancekit.plan.checks import plan_problems
 from balancekit.plan.choices import (
     Augmentation,
-    ClassBalanced,
+    CorrectAfterTraining,
     CorrectInTraining,
     Correction,
+    NoAugmentation,
+)
+from balancekit.plan.data_ref import DataRef, data_differences
+from balancekit.plan.effective_prior import EffectivePrior
+from balancekit.plan.loss_choices import (
+    ClassBalanced,
     CrossEntropy,
-    Focal,
-    GaussianWeighted,
-    Ghm,
     LogitAdjusted,
     Loss,
-    NoAugmentation,
-    WeightedBce,
+    SigmoidFocal,
+    VectorScaling,
 )
-from balancekit.plan.effective_prior import EffectivePrior
+from balancekit.plan.plan_file import plan_text, read_plan_file
+from balancekit.plan.reading import field_problems, place_of
 from balancekit.plan.shares import target_shares
+from balancekit.plan.stages import DeferredReweighting, OneStage, Stages, TwoStage
 from balancekit.plan.targets import Natural, Targets
-from balancekit.plan.told import told_problem
 from balancekit.priors import believed_label_prior, class_shares, label_prior_shift
-from balancekit.stats import Counts, Stats, fingerprint_of
 from balancekit.weights import effective_number_weights
 
-__all__ = ["DataRef", "Objective", "Plan", "Reason"]
+__all__ = ["Confidence", "Metric", "Objective", "Plan", "Reason"]
 
-Objective = Literal["balanced_accuracy", "accuracy"]
+Objective = Literal[
+    "balanced_accuracy",
+    "macro_f1",
+    "accuracy",
+    "auprc",
+    "recall@precision",
+    "calibration",
+    "map",
+    "mae_by_shot",
+]
 """What a plan can be meant to be good at."""
+
+Confidence = Literal["low", "medium", "high"]
 
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
-
-
-class DataRef(_Part, frozen=True, kw_only=True):
-    """The data that a plan is for."""
-
-    fingerprint: str
-    task: Task
-    media: Media
-    n_samples: int
-    class_names: tuple[str, ...]
-    class_counts: tuple[int, ...]
-
-    @classmethod
-    def from_stats(cls, stats: Stats) -> "DataRef":
-        """What a plan keeps of an analysis."""
-        return cls(
-            fingerprint=stats.fingerprint,
-            task=stats.task,
-            media=stats.media,
-            n_samples=stats.n_samples,
-            class_names=stats.class_names,
-            class_counts=stats.class_counts,
-        )
-
-    @classmethod
-    def from_labels(cls, labels: Labels) -> "DataRef":
-        """The same, of labels in memory."""
-        by_class = Counts.from_labels(labels).per_class()
-        return cls(
-            fingerprint=fingerprint_of(labels.task, by_class, labels.n_samples),
-            task=labels.task,
-            media=labels.media,
-            n_samples=labels.n_samples,
-            class_names=labels.class_names,
-            class_counts=tuple(by_class.values()),
-        )
 
 
 class Reason(_Part, frozen=True, kw_only=True):
@@ -91,6 +73,20 @@ class Reason(_Part, frozen=True, kw_only=True):
     instead: str
 
 
+class Metric(_Part, frozen=True, kw_only=True):
+    """A metric to watch, and how far its value on the validation part can be trusted.
+
+    Attributes:
+        half_width: half of the 95 % interval to expect on a validation part of the size that
+            `because` names; not given where it is not known.
+    """
+
+    name: str
+    half_width: float | None = None
+    confidence: Confidence = "medium"
+    because: str = ""
+
+
 class Plan(_Part, frozen=True, kw_only=True):
     """Every choice between a data set and a model.
 
@@ -98,35 +94,110 @@ class Plan(_Part, frozen=True, kw_only=True):
         data: what the plan is for; `build` refuses other data.
         objective: what the choices are meant to be good at.
         wanted_prior: class prior that decisions should assume: "training", "uniform", or
-            one share a class.
+            one share a class. Of several labels a sample each has a share of its own, in
+            (0, 1), and "uniform" is one half for each.
         seed: of everything that is drawn under the plan.
         bias_init: start of the last layer's bias; "log-prior" starts at the log of the
             prior that the model will come to believe in.
+        stages: whether all of the training is alike.
+        batch_size: draws a batch to start with, as advice; `build` is told its own.
         metrics: what to watch, the most telling first.
         allow_double_correction: True keeps `check` from refusing more than one correction.
     """
 
-    schema: Literal["balancekit.plan/1"] = "balancekit.plan/1"
+    schema: Literal["balancekit.plan/2"] = "balancekit.plan/2"
     data: DataRef
     objective: Objective
     wanted_prior: Literal["training", "uniform"] | tuple[float, ...] = "uniform"
     seed: int = 0
     allow_double_correction: bool = False
     bias_init: Literal["zeros", "log-prior"] = "zeros"
-    metrics: tuple[str, ...] = ("balanced_accuracy", "recall_per_class")
+    batch_size: int | None = None
+    metrics: tuple[Metric, ...] = ()
     sampling: Targets = Natural()
     augmentation: Augmentation = NoAugmentation()
     loss: Loss = CrossEntropy()
+    stages: Stages = OneStage()
     correction: Correction = CorrectInTraining()
     warnings: tuple[str, ...] = ()
     reasons: tuple[Reason, ...] = ()
+
+    # --- the prior: of what, how it moves, where to ------------------------------------------
+
+    @property
+    def prior_of(self) -> Literal["classes", "labels", "none"]:
+        """What the data have a prior of: classes that exclude each other, labels, or neither.
+
+        Detectors, keypoints and numbers have none that a shift of logits could move.
+        """
+        if self.data.task in ("classification", "segmentation"):
+            return "classes"
+        return "labels" if self.data.task == "multilabel" else "none"
+
+    @property
+    def prior_is_exact(self) -> bool:
+        """Whether the believed prior follows from draws, weights and adjustment alone.
+
+        It does not for losses that change logits in other ways, such as LDAM, seesaw and Dice,
+        for heads that are mended by their norms or lengths, for draws by class of samples that
+        have several, and where there is no class prior at all. What `believed_prior` gives then
+        leaves these out.
+        """
+        return unknown_because(self) is None and not is_only_near(self)
+
+    @property
+    def is_correctable(self) -> bool:
+        """Whether a shift of the logits moves the trained model to another prior, at least about.
+
+        Only such a plan may be corrected after training; see `prior_is_exact` for the others.
+        """
+        return unknown_because(self) is None
+
+    @property
+    def is_corrected_after(self) -> bool:
+        """Whether the prior is moved to the wanted one after training."""
+        return isinstance(self.correction, CorrectAfterTraining)
+
+    def correction_steps(self) -> tuple[CorrectionStep, ...]:
+        """What moves the prior, in order, and how far: see `balancekit.plan.arithmetic`."""
+        return correction_steps(self)
+
+    def first_stage(self) -> "Plan":
+        """The plan of the first of two stages; of one stage, the plan itself."""
+        two = isinstance(self.stages, TwoStage)
+        return msgspec.structs.replace(self, stages=OneStage()) if two else self
+
+    def second_stage(self) -> "Plan | None":
+        """The plan that a head is mended under: the same loss, the draws of the second stage.
+
+        None where nothing is trained a second time: one stage, or "tau-norm".
+        """
+        if not isinstance(self.stages, TwoStage) or self.stages.head == "tau-norm":
+            return None
+        return msgspec.structs.replace(self, sampling=self.stages.sampling, stages=OneStage())
 
     def classes_drawn(self) -> NDArray[np.bool_]:
         """Whether each class is drawn at the end of training: bool [n_classes].
 
         Classes without samples are not, nor those to which fixed shares give 0.
         """
-        return np.array(self._draw_shares()) > 0
+        return np.array(self.draw_shares()) > 0
+
+    def draw_shares(self, epoch: int | None = None) -> tuple[float, ...]:
+        """Shares of the classes among the draws as they are, 0 where none: [n_classes].
+
+        Of samples that have several classes those of the data: a draw for one class draws the
+        sample's others too, by how many the counts do not say.
+
+        Args:
+            epoch: see `draw_prior`.
+        """
+        names, counts = self.data.class_names, self.data.class_counts
+        if self.data.task not in ("classification", "regression"):
+            return tuple(target_shares(Natural(), counts).tolist())
+        last = self.second_stage() if epoch is None else None
+        targets = self.sampling if last is None else last.sampling
+        return tuple(target_shares(targets, counts, class_names=names, epoch=epoch).tolist())
 
     def draw_prior(self, epoch: int | None = None) -> NDArray[np.float64]:
         """Shares of the classes among the draws: float64 [n_classes].
@@ -134,81 +205,76 @@ class Plan(_Part, frozen=True, kw_only=True):
         Classes that are not drawn count as one draw of an epoch.
 
         Args:
-            epoch: of the training, which the shares of a schedule depend on. If not given,
-                those that training ends with: the prior that a model believes in follows the
-                draws that it saw last, while its features keep what they learned from all.
+            epoch: of the training, or of the first of two stages, which the shares of a schedule
+                depend on. If not given, those that training ends with: the prior that a model
+                believes in follows the draws that its head saw last, while its features keep
+                what they learned from all.
         """
-        return EffectivePrior(self.data.class_counts, self._draw_shares(epoch)).draw_shares
+        return EffectivePrior(self.data.class_counts, self.draw_shares(epoch)).draw_shares
 
     def effective_prior(self) -> EffectivePrior:
         """The prior that a model trained under the plan believes in, and what led there.
 
         Raises:
-            OptionError: the data are multi-label, whose labels have a prior each.
+            OptionError: the data have no prior of classes that exclude each other.
         """
-        if self.data.task == "multilabel":
+        if self.prior_of != "classes":
             raise OptionError(
-                "effective_prior: expected one class a sample, got multi-label data. Take "
-                "believed_prior(), which has the prior of each label"
+                f"effective_prior: expected one class a sample, got {self.data.task} data. "
+                "believed_prior() has the share or prior of each label"
             )
         prior = EffectivePrior(
-            self.data.class_counts, self._draw_shares(), tuple(self.class_weights().tolist())
+            self.data.class_counts, self.draw_shares(), tuple(self.class_weights().tolist())
         )
-        if not isinstance(self.loss, LogitAdjusted):
+        if not isinstance(self.loss, LogitAdjusted | VectorScaling):
             return prior
         return replace(prior, adjusted_by=tuple(prior.draw_shares.tolist()), tau=self.loss.tau)
 
-    def _draw_shares(self, epoch: int | None = None) -> tuple[float, ...]:
-        names = self.data.class_names
-        shares = target_shares(
-            self.sampling, self.data.class_counts, class_names=names, epoch=epoch
-        )
-        return tuple(shares.tolist())
-
     def class_weights(self) -> NDArray[np.float64]:
-        """Weight of each class in the loss: float64 [n_classes], 1 where it has none."""
-        n_classes = len(self.data.class_names)
-        match self.loss:
-            case ClassBalanced(beta=beta):
-                return effective_number_weights(self.data.class_counts, beta)
-            case (
-                CrossEntropy(class_weights=given)
-                | Focal(class_weights=given)
-                | Ghm(class_weights=given)
-                | GaussianWeighted(class_weights=given)
-                | WeightedBce(pos_weight=given)
-            ):
-                return np.ones(n_classes) if given is None else np.array(given)
-        return np.ones(n_classes)
+        """Weight of each class in the loss, as training ends: float64 [n_classes], 1 for none."""
+        if isinstance(self.stages, DeferredReweighting):
+            return effective_number_weights(self.data.class_counts, self.stages.beta)
+        if isinstance(self.loss, ClassBalanced):
+            return effective_number_weights(self.data.class_counts, self.loss.beta)
+        given = getattr(self.loss, "class_weights", None) or getattr(self.loss, "pos_weight", None)
+        return np.ones(len(self.data.class_names)) if given is None else np.array(given)
 
     def logit_shift(self) -> NDArray[np.float64]:
         """What the loss adds to the logits in training: float64 [n_classes]."""
-        if isinstance(self.loss, LogitAdjusted):
+        if isinstance(self.loss, LogitAdjusted | VectorScaling):
             return self.loss.tau * np.log(self.draw_prior())
         return np.zeros(len(self.data.class_names))
 
     def training_prior(self) -> NDArray[np.float64]:
-        """Shares of the classes in the data: float64 [n_classes], empty ones as one sample."""
+        """Shares of the classes in the data: float64 [n_classes], empty ones as one sample.
+
+        Of several labels a sample, the share of the samples that carry each.
+        """
+        if self.prior_of == "labels":
+            return np.array(self.data.class_counts) / max(1, self.data.n_samples)
         return class_shares(self.data.class_counts)
 
     def believed_prior(self) -> NDArray[np.float64]:
         """The prior that a model trained under the plan believes in: float64 [n_classes].
 
-        For multi-label data each entry is the prior of its own label, and they do not
-        sum to 1.
+        For data of several labels each entry is the prior of its own label, and they do not
+        sum to 1; where there is no such prior, the shares of the classes among the draws. What
+        of the plan no formula tells is left out: see `prior_is_exact`.
         """
-        if self.data.task == "multilabel":
-            share = np.array(self.data.class_counts) / max(1, self.data.n_samples)
-            return believed_label_prior(share, self.class_weights())
+        if self.prior_of == "none":
+            return self.draw_prior()
+        if self.prior_of == "labels":
+            alpha = self.loss.alpha if isinstance(self.loss, SigmoidFocal) else None
+            return believed_label_prior(self.training_prior(), self.class_weights(), alpha)
         return self.effective_prior().shares
 
     def wanted(self) -> NDArray[np.float64]:
-        """The prior that decisions should assume: float64 [n_classes]."""
+        """The prior that decisions should assume: float64 [n_classes], of labels one each."""
+        n_classes = len(self.data.class_names)
         if self.wanted_prior == "training":
             return self.training_prior()
         if self.wanted_prior == "uniform":
-            n_classes = len(self.data.class_names)
-            return np.full(n_classes, 1 / n_classes)
+            return np.full(n_classes, 0.5 if self.prior_of == "labels" else 1 / n_classes)
         return np.array(self.wanted_prior)
 
     def correction_shift(self, prior: NDArray[np.float64] | None = None) -> NDArray[np.float64]:
@@ -220,14 +286,25 @@ class Plan(_Part, frozen=True, kw_only=True):
         Args:
             prior: shares of the classes in use, [n_classes]. If not given, the wanted prior
                 under after-training correction, and no shift under in-training correction.
+
+        Raises:
+            OptionError: nothing tells which prior the model believes in.
         """
+        if prior is None and not self.is_corrected_after:
+            return np.zeros(len(self.data.class_names))
+        if because := unknown_because(self):
+            raise OptionError(
+                f"correction: expected a plan that says which prior its model believes in, got one "
+                f"that does not: {because}. Take its outputs as they are, choose thresholds on "
+                "validation data, or train with a proper loss and natural draws"
+            )
         believed = self.believed_prior()
-        if prior is None and isinstance(self.correction, CorrectInTraining):
-            return np.zeros(len(believed))
         target = self.wanted() if prior is None else prior
-        if self.data.task == "multilabel":
+        if self.prior_of == "labels":
             return label_prior_shift(believed, target)
         return self.effective_prior().log_shift(tuple(target.tolist()))
+
+    # --- checks, and files -------------------------------------------------------------------
 
     def check(self) -> "Plan":
         """The plan itself, if nothing in it contradicts the rest.
@@ -235,43 +312,33 @@ class Plan(_Part, frozen=True, kw_only=True):
         Raises:
             PlanError: all problems together, each with its place.
         """
-        problems = plan_problems(self)
-        if problems:
-            raise PlanError("plan:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        if problems := plan_problems(self):
+            raise PlanError(_listed(problems))
         return self
 
     def check_data(self, labels: Labels) -> None:
         """Refuse labels of data that the plan was not made for.
 
         Raises:
-            PlanError: class names, their order or the counts differ.
+            PlanError: the task, class names, their order or the counts differ; what differs
+                is told, and what to do.
         """
-        ours, theirs = self.data, DataRef.from_labels(labels)
-        if ours.fingerprint == theirs.fingerprint:
+        theirs = DataRef.from_labels(labels)
+        if self.data.fingerprint == theirs.fingerprint:
             return
-        remedy = (
-            "Make a plan for these data, after a part was held out: "
+        told = data_differences(self.data, theirs) or [
+            "expected data with its fingerprint, got the same task, classes and counts with "
+            "another: the plan's [data] was changed by hand"
+        ]
+        raise PlanError(
+            f"plan: {'. '.join(told)}. Make a plan for these data, after a part was held out: "
             "balancekit.recommend(balancekit.analyze(train)); or insist with "
             "allow_other_data=True (--allow-other-data)."
         )
-        if ours.class_names != theirs.class_names:
-            raise PlanError(
-                f"plan: expected the classes {_few(ours.class_names)}, "
-                f"got {_few(theirs.class_names)}. Read them with the same label column and "
-                "split (--label, --split), or give `labels` with these class names. "
-                f"{remedy}"
-            )
-        raise PlanError(
-            f"plan: expected {ours.n_samples} samples with class counts "
-            f"{_few(ours.class_counts)}, got {theirs.n_samples} with "
-            f"{_few(theirs.class_counts)}. {remedy}"
-        )
 
     def to_toml(self) -> str:
-        """The plan as TOML text."""
-        import tomli_w
-
-        return tomli_w.dumps(_without_none(msgspec.to_builtins(self, enc_hook=_from_numpy)))
+        """The plan as TOML text, with a comment above each table."""
+        return plan_text(self, self.data.task)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan as TOML, complete or not at all."""
@@ -279,58 +346,37 @@ class Plan(_Part, frozen=True, kw_only=True):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> "Plan":
-        """Read and check a plan.
+        """Read and check a plan: TOML, or JSON as `balancekit recommend --json` writes it.
+
+        Plans of earlier versions are made plans of this one on the way.
 
         Raises:
-            PlanError: the file is missing or malformed, or the plan contradicts itself;
-                all problems together, each with its place.
+            PlanError: the file is missing or malformed, or the plan contradicts itself; all
+                problems together, each with its line in the file and its place in the plan.
         """
-        try:
-            fields = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise PlanError(
-                f"{path}: expected a plan in TOML, got nothing to read ({error.strerror}). "
-                "`balancekit recommend DATA -o plan.toml` writes one."
-            ) from None
-        except ValueError as error:
-            raise PlanError(f"{path}: expected a plan in TOML: {error}") from None
-        try:
-            return plan_from_fields(fields).check()
-        except PlanError as error:
-            raise PlanError(f"{path}: {error}") from None
+        file = read_plan_file(path)
+        problems = [*file.problems, *field_problems(file.fields, cls)]
+        unread = {place_of(problem) for problem in problems}
+        readable = {name: one for name, one in file.fields.items() if name not in unread}
+        problems += plan_problems(_stood_in(readable), unread=unread)
+        if problems:
+            raise PlanError(file.located(problems))
+        return msgspec.convert(file.fields, cls)
 
 
-def plan_from_fields(fields: dict[str, Any]) -> Plan:
-    """A plan from plain values, every problem reported at once."""
-    known = {field.name: field for field in msgspec.structs.fields(Plan)}
-    problems = [f"{name}: no such field" for name in fields if name not in known]
-    values = {}
-    for name, field in known.items():
-        if name not in fields:
-            if field.required:
-                problems.append(f"{name}: missing")
-            continue
-        try:
-            values[name] = msgspec.convert(fields[name], field.type)
-        except msgspec.ValidationError as error:
-            problems.append(told_problem(error, name, fields[name], field.type))
-    if problems:
-        raise PlanError("plan:\n" + "\n".join(f"  - {problem}" for problem in problems))
-    return Plan(**values)
+def _stood_in(fields: dict[str, Any]) -> Plan:
+    """A plan of the fields that can be read, with anything in the place of those that cannot."""
+    data = DataRef(
+        fingerprint="",
+        task="classification",
+        media="unknown",
+        n_samples=1,
+        class_names=("",),
+        class_counts=(1,),
+    )
+    known = {name: one for name, one in fields.items() if name in Plan.__struct_fields__}
+    return msgspec.convert({"data": data, "objective": "accuracy"} | known, Plan)
 
 
-def _few(values: tuple[object, ...]) -> str:
-    shown = ", ".join(map(str, values[:6]))
-    return f"[{shown}, … {len(values)} in all]" if len(values) > 6 else f"[{shown}]"
-
-
-def _from_numpy(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise NotImplementedError  # as msgspec asks of a hook for what it cannot encode
-
-
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(item) for key, item in value.items() if item is not None}
-    return [_without_none(item) for item in value] if isinstance(value, list | tuple) else value
+def _listed(problems: list[str]) -> str:
+    return "plan:\n" + "\n".join(f"  - {problem}" for problem in problems)

@@ -86,7 +86,7 @@ def check_seed(seed: object) -> None:
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """A question with the nearest known name, with a space before it; empty if none is near.
 
-    Upper and lower case are the same; names that other libraries give to operations are known.
+    Upper and lower case are the same; names that other libraries and papers give are known.
 
     >>> did_you_mean("Natual", ["natural", "uniform"])
     " Did you mean 'natural'?"
@@ -120,8 +120,53 @@ ELSEWHERE = {
     "scale": ("random-resize",),
     "colorjitter": ("brightness", "contrast", "saturation", "hue"),
     "colourjitter": ("brightness", "contrast", "saturation", "hue"),
+    "ce": ("cross-entropy",),
+    "bce": ("weighted-bce",),
+    "la": ("logit-adjusted",),
+    "logitadjustment": ("logit-adjusted",),
+    "balancedsoftmax": ("logit-adjusted",),
+    "cb": ("class-balanced",),
+    "cbfocal": ("class-balanced", "focal"),
+    "vs": ("vector-scaling",),
+    "gw": ("gaussian-weighted",),
+    "asl": ("asymmetric",),
+    "db": ("distribution-balanced",),
+    "dbfocal": ("distribution-balanced",),
+    "eql": ("eql-v2",),
+    "dice": ("dice-cross-entropy",),
+    "dicece": ("dice-cross-entropy",),
+    "mae": ("l1", "mae_by_shot"),
+    "bmc": ("balanced-mse",),
+    "drw": ("deferred-reweighting",),
+    "ldamdrw": ("ldam",),
+    "crt": ("two-stage",),
+    "lws": ("two-stage",),
+    "taunorm": ("tau-norm", "two-stage"),
+    "rfs": ("repeat-factor",),
+    "squareroot": ("power", "square-root"),
+    "sqrt": ("power", "square-root"),
+    "balanced": ("uniform",),
+    "classaware": ("uniform",),
+    "oversample": ("uniform",),
+    "oversampling": ("uniform",),
+    "posthoc": ("after-training",),
+    "weight": ("class_weights", "pos_weight"),
+    "weights": ("class_weights", "pos_weight"),
+    "gammaneg": ("gamma_negative",),
+    "gammapos": ("gamma_positive",),
+    "clip": ("margin",),
+    "maxm": ("max_margin",),
+    "s": ("scale",),
+    "temperature": ("tau",),
+    "sampler": ("sampling",),
+    "criterion": ("loss",),
+    "schedule": ("stages", "schedule"),
+    "ap": ("map", "auprc"),
+    "prauc": ("auprc",),
+    "bacc": ("balanced_accuracy",),
+    "ece": ("expected_calibration_error", "calibration"),
 }
-"""Operations by their names in other libraries, without capitals, spaces and hyphens."""
+"""Names of other libraries and of papers, without capitals, spaces and hyphens."""
 
 
 def _one_of(fields: Sequence[str]) -> str:

@@ -1,6 +1,28 @@
 """The recommender: Stats → Plan, by rules that are data, each with its evidence."""
 
-from balancekit.recommender.choose import baseline, recommend
-from balancekit.recommender.rules import RULES, Facts, Rule
+from balancekit.recommender.augmentation import Rows
+from balancekit.recommender.candidates import alternatives
+from balancekit.recommender.choose import Decision, baseline, decide, recommend
+from balancekit.recommender.conditions import Bounds, Check, Condition, Facts
+from balancekit.recommender.objectives import OBJECTIVES
+from balancekit.recommender.rules import Choice, Rule, Rules, Strategy, Weights, load_rules
 
-__all__ = ["RULES", "Facts", "Rule", "baseline", "recommend"]
+__all__ = [
+    "OBJECTIVES",
+    "Bounds",
+    "Check",
+    "Choice",
+    "Condition",
+    "Decision",
+    "Facts",
+    "Rows",
+    "Rule",
+    "Rules",
+    "Strategy",
+    "Weights",
+    "alternatives",
+    "baseline",
+    "decide",
+    "load_rules",
+    "recommend",
+]

@@ -1,67 +1,80 @@
 """The verb `recommend`: the first rule that fits, as a plan with its reasons."""
 
-import string
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, cast
 
-import numpy as np
+import msgspec
 
 from balancekit.errors import DataError, OptionError
-from balancekit.plan import (
-    Augmentation,
-    CorrectAfterTraining,
-    CorrectInTraining,
-    CrossEntropy,
-    DataRef,
-    Loss,
-    Natural,
-    NoAugmentation,
-    Objective,
-    Plan,
-    Reason,
-    TaskAugmentation,
-    WeightedBce,
-)
+from balancekit.labels import Task
+from balancekit.plan import LOSSES_OF_TASK, DataRef, Loss, Objective, Plan
 from balancekit.plan.choices import Finding
-from balancekit.priors import class_shares
-from balancekit.recommender.rules import EQUAL, RULES, Facts, Rule
+from balancekit.plan.tagged import is_number
+from balancekit.recommender.augmentation import Rows, chosen_augmentation
+from balancekit.recommender.batch_size import chosen_batch_size
+from balancekit.recommender.conditions import Facts, Wanted
+from balancekit.recommender.fitted import plan_of
+from balancekit.recommender.metrics_to_watch import held_out_of, metrics_to_watch
+from balancekit.recommender.objectives import Prior, objective_of, wanted_prior
+from balancekit.recommender.plan_warnings import plan_warnings
+from balancekit.recommender.reasons import rule_reasons
+from balancekit.recommender.rules import Rule, load_rules
 from balancekit.stats import Stats
-from balancekit.weights import pos_weight
 
-__all__ = ["baseline", "recommend"]
+__all__ = ["Decision", "DeployedPrior", "baseline", "decide", "recommend"]
 
-PLANNED_TASKS = ("classification", "multilabel")
+DeployedPrior = (
+    Literal["training", "train", "uniform"] | Sequence[float] | Mapping[str, float] | None
+)
 
-METRICS: dict[Objective, tuple[str, ...]] = {
-    "balanced_accuracy": ("balanced_accuracy", "recall_per_class", "macro_f1"),
-    "accuracy": ("accuracy", "recall_per_class"),
-}
+
+@dataclass(frozen=True)
+class Decision:
+    """The rule that is taken, and what it was taken by."""
+
+    rule: Rule
+    facts: Facts
+    objective: Objective
+    wanted: Prior
 
 
 def recommend(
     stats: Stats,
     *,
-    objective: Objective = "balanced_accuracy",
-    deployed_prior: Literal["training", "uniform"] | Sequence[float] | None = None,
+    objective: Objective | None = None,
+    deployed_prior: DeployedPrior = None,
     picture_task: str | None = None,
+    rows: Rows | None = None,
     findings: Sequence[Finding] = (),
+    batch_size: int | None = None,
+    budget_s: float | None = None,
+    validation_share: float = 0.2,
     seed: int = 0,
 ) -> Plan:
     """A plan for the data that `stats` describes, with a reason for every choice.
 
     Args:
         stats: what `analyze` gave.
-        objective: what the model should be good at.
-        deployed_prior: shares of the classes in use, one a class; the objective's own if
-            not given: uniform for balanced accuracy, that of training for accuracy.
+        objective: what the model should be good at; what suits the task if not given:
+            balanced accuracy for one class a sample, mAP for several labels, boxes and
+            keypoints, macro-F1 (mean Dice) for masks, MAE by shot for numbers.
+        deployed_prior: how frequent the classes are in use: "training" (or "train"), "uniform",
+            shares in the order of the class names, or shares or counts by class name; the
+            objective's own if not given.
         picture_task: what the pictures show ("natural", "digits", "industrial" …), for
             augmentation; told from the class names if not given, where they tell it.
+        rows: what samples that are no pictures hold: "numbers", which can be mixed, or "text";
+            told from the format if not given, where it tells it.
         findings: what the pictures and objects say against operations, which the plan keeps;
             `balancekit.augment.findings` looks for them.
+        batch_size: draws a batch, if it is settled; advised if not given.
+        budget_s: seconds that there are to train; as many as it takes if not given.
+        validation_share: of the samples, held out to measure on where there is no such split.
         seed: of everything drawn under the plan.
 
     Raises:
-        DataError: fewer than two classes have samples, or no plan is made for the task yet.
+        DataError: fewer than two classes have samples.
         OptionError: an argument cannot be.
 
     >>> from balancekit import analyze
@@ -69,40 +82,57 @@ def recommend(
     >>> plan.sampling, plan.loss
     (Natural(), LogitAdjusted(tau=1.0))
     """
-    _check_plannable(stats, objective)
-    wanted = _wanted_prior(objective, deployed_prior, stats)
-    facts = _facts(stats, wanted)
-    rule = next(rule for rule in RULES if rule.when(facts))
-    augmentation, why_augmentation = _augmentation(stats, picture_task, tuple(findings))
-    return Plan(
-        data=DataRef.from_stats(stats),
-        objective=objective,
-        wanted_prior=wanted,
-        seed=seed,
-        bias_init="log-prior" if rule.log_prior_bias else "zeros",
-        metrics=METRICS[objective],
-        sampling=rule.sampling,
+    decision = decide(stats, objective, deployed_prior, budget_s)
+    rule, facts = decision.rule, decision.facts
+    augmentation, why_augmentation = chosen_augmentation(
+        stats, decision.objective, picture_task, rows, tuple(findings)
+    )
+    plan = plan_of(stats, rule.choice, decision.objective, decision.wanted, seed)
+    size, why_size = chosen_batch_size(plan, batch_size)
+    held_out = held_out_of(stats, validation_share)
+    metrics, why_metrics = metrics_to_watch(plan, held_out)
+    return msgspec.structs.replace(
+        plan,
+        batch_size=size,
+        metrics=metrics,
         augmentation=augmentation,
-        loss=_fitted(rule.loss, stats),
-        correction=rule.correction,
-        warnings=_warnings(stats),
-        reasons=(*_reasons(rule, facts), why_augmentation),
+        warnings=plan_warnings(stats, held_out),
+        reasons=(*rule_reasons(rule, facts, plan), why_size, why_augmentation, why_metrics),
     ).check()
 
 
-def _check_plannable(stats: Stats, objective: str) -> None:
-    if objective not in METRICS:
-        raise OptionError(f"objective: expected one of {list(METRICS)}, got {objective!r}")
+def decide(
+    stats: Stats,
+    objective: Objective | None = None,
+    deployed_prior: DeployedPrior = None,
+    budget_s: float | None = None,
+) -> Decision:
+    """The rule for the data that `stats` describes, and the facts that it was taken by.
+
+    Args:
+        stats: as for `recommend`.
+        objective: as for `recommend`.
+        deployed_prior: as for `recommend`.
+        budget_s: as for `recommend`.
+
+    Raises:
+        DataError: fewer than two classes have samples.
+        OptionError: an argument cannot be.
+    """
+    _check_plannable(stats)
+    chosen = objective_of(stats.task, objective)
+    if budget_s is not None and not (is_number(budget_s) and budget_s > 0):
+        raise OptionError(f"budget_s: expected seconds above 0, got {budget_s!r}")
+    prior, wanted = wanted_prior(stats, chosen, deployed_prior)
+    facts = _facts(stats, chosen, wanted, float("inf") if budget_s is None else budget_s)
+    return Decision(load_rules().first(facts), facts, chosen, prior)
+
+
+def _check_plannable(stats: Stats) -> None:
     if not isinstance(stats, Stats):
         raise OptionError(
             f"stats: expected what balancekit.analyze gives, got {type(stats).__name__}. "
             "recommend(analyze(data)) does both"
-        )
-    if stats.task not in PLANNED_TASKS:
-        raise DataError(
-            f"{stats.source}: expected classification or multi-label data, got {stats.task}, for "
-            "which no plan is made yet. `balancekit analyze` measures it all the same; --task "
-            "multilabel plans for which classes each sample shows."
         )
     filled = [count for count in stats.class_counts if count]
     if len(filled) < 2:
@@ -112,169 +142,37 @@ def _check_plannable(stats: Stats, objective: str) -> None:
         )
 
 
-def baseline(stats: Stats, *, seed: int = 0) -> Plan:
-    """What most people start with: natural draws, plain cross-entropy, no augmentation."""
+def baseline(stats: Stats, *, objective: Objective | None = None, seed: int = 0) -> Plan:
+    """What most people start with: natural draws, the plainest loss of the task, no augmentation.
+
+    Args:
+        stats: what `analyze` gave.
+        objective: that it is measured by; accuracy for one class a sample if not given.
+        seed: of everything drawn under the plan.
+    """
+    plainest: dict[Task, Objective] = {"classification": "accuracy"}
     return Plan(
         data=DataRef.from_stats(stats),
-        objective="accuracy",
+        objective=objective_of(stats.task, objective or plainest.get(stats.task)),
         wanted_prior="training",
         seed=seed,
-        sampling=Natural(),
-        loss=CrossEntropy() if stats.task == "classification" else WeightedBce(),
-        correction=CorrectInTraining(),
+        loss=cast(Loss, LOSSES_OF_TASK[stats.task][0]()),
     )
 
 
-def _facts(stats: Stats, wanted: str | tuple[float, ...]) -> Facts:
+def _facts(stats: Stats, objective: Objective, wanted: Wanted, budget_s: float) -> Facts:
     filled = [count for count in stats.class_counts if count]
+    carried = [count for count in stats.per_class.samples if count] or filled
     return Facts(
         task=stats.task,
         media=stats.media,
+        objective=objective,
+        wanted=wanted,
+        n_samples=stats.n_samples,
         n_classes=len(filled),
-        wanted=wanted if isinstance(wanted, str) else "given",
         imbalance_ratio=max(filled) / min(filled),
-        smallest=min(filled),
-    )
-
-
-def _wanted_prior(
-    objective: Objective,
-    deployed: Literal["training", "uniform"] | Sequence[float] | None,
-    stats: Stats,
-) -> Literal["training", "uniform"] | tuple[float, ...]:
-    n = len(stats.class_counts)
-    if stats.task == "multilabel" and deployed is None:
-        return "training"  # each label has a prior of its own, and none is wanted instead
-    if deployed is None:
-        return "uniform" if objective == "balanced_accuracy" else "training"
-    if isinstance(deployed, str):
-        if deployed not in ("training", "uniform"):
-            raise OptionError(
-                "deployed_prior: expected 'training', 'uniform' or one share a class, "
-                f"got {deployed!r}"
-            )
-        return deployed
-    shares = np.asarray(deployed, np.float64)
-    if shares.shape != (n,) or not np.all(shares > 0) or abs(shares.sum() - 1) > 1e-6:
-        raise OptionError(
-            f"deployed_prior: expected {n} shares above 0 that sum to 1, got {list(deployed)[:6]}"
-        )
-    if np.allclose(shares, class_shares(stats.class_counts), rtol=1e-3):
-        return "training"
-    return tuple(map(float, shares))
-
-
-def _fitted(loss: Loss, stats: Stats) -> Loss:
-    """The rule's loss with the weights of these data."""
-    if isinstance(loss, WeightedBce):
-        weights = pos_weight(stats.class_counts, stats.n_samples, power=0.5, cap=10.0)
-        return WeightedBce(pos_weight=tuple(np.maximum(weights, 1e-3).round(6).tolist()))
-    return loss
-
-
-def _augmentation(
-    stats: Stats, picture_task: str | None, findings: tuple[Finding, ...]
-) -> tuple[Augmentation, Reason]:
-    if stats.media != "pictures" and picture_task is None:
-        if findings:
-            raise OptionError(
-                f"findings: expected none of samples that are not known to be pictures, got "
-                f"{len(findings)}. Say what the pictures show with picture_task"
-            )
-        reason = Reason(
-            part="augmentation",
-            because="the samples are not known to be pictures",
-            source="none needed",
-            instead="--picture-task, if they are",
-        )
-        return NoAugmentation(), reason
-    if picture_task is not None:
-        task, because = picture_task, f"you say that the pictures are of the task {picture_task!r}"
-    elif _names_are_symbols(stats.class_names):
-        task = "digits"
-        because = (
-            "the class names are the digits or the letters: mirrored or turned, one symbol "
-            "becomes another, so no flips and no turns"
-        )
-    else:
-        task = "unknown"
-        because = (
-            "class names do not tell what the pictures show, so only what harms no task: no "
-            "flips, no turns. Name the task with --picture-task to get more"
-        )
-    for found in findings:
-        because += f"; {found.operation} {found.verdict}: {found.reason.rstrip('.')}"
-    reason = Reason(
-        part="augmentation",
-        because=because,
-        source="the task rules of balancekit.augment",
-        instead="--picture-task natural, industrial, aerial …",
-    )
-    return TaskAugmentation(task=task, findings=findings), reason
-
-
-def _names_are_symbols(names: Sequence[str]) -> bool:
-    """Whether the classes are all ten digits, or all the letters."""
-    given = {name.casefold() for name in names}
-    return set(string.digits) <= given or set(string.ascii_lowercase) <= given
-
-
-def _reasons(rule: Rule, facts: Facts) -> tuple[Reason, ...]:
-    by_rule = {
-        "sampling": rule.why_sampling.format(**vars(facts)),
-        "loss": rule.why_loss.format(**vars(facts)),
-    }
-    return (
-        *(
-            Reason(part=part, because=because, source=rule.source, instead=rule.instead)
-            for part, because in by_rule.items()
-        ),
-        _why_correction(rule, facts),
-        _why_bias(rule),
-    )
-
-
-def _why_correction(rule: Rule, facts: Facts) -> Reason:
-    if facts.task == "multilabel":
-        because = "the weights move each label's odds, for decisions at one half, and no further"
-        instead = "Pipeline.correct(logits, prior), for the shares of the labels in use"
-    elif isinstance(rule.correction, CorrectAfterTraining):
-        because = "training leaves the prior as it is; Pipeline.correct moves it once, afterwards"
-        instead = "in training, by balanced batches or by margins: not both, that is twice"
-    elif facts.imbalance_ratio <= EQUAL:
-        because = "the classes are as good as equal: nothing to correct"
-        instead = "after training, once it is known that the prior in use is another"
-    elif facts.wanted == "training":
-        because = "the wanted prior is that of training: nothing to correct"
-        instead = "after training, once it is known that the prior in use is another"
-    else:
-        because = "sampling and loss together move the prior once; nothing follows"
-        instead = "natural draws and a plain loss, moved after training"
-    source = "Elkan, IJCAI 2001; Menon et al. 2021 (arXiv 2007.07314)"
-    return Reason(part="correction", because=because, source=source, instead=instead)
-
-
-def _why_bias(rule: Rule) -> Reason:
-    source = "Lin et al. 2017 (arXiv 1708.02002), section 4.1, carried over to the softmax"
-    if rule.log_prior_bias:
-        return Reason(
-            part="bias_init",
-            because="the last layer starts at the log of the prior that it will come to, so that "
-            "no step is spent on learning it",
-            source=source,
-            instead="zeros, as layers start by default",
-        )
-    return Reason(
-        part="bias_init",
-        because="the draws, or the shifted logits, are balanced at the start already",
-        source=source,
-        instead="log-prior, where neither is",
-    )
-
-
-def _warnings(stats: Stats) -> tuple[str, ...]:
-    return tuple(
-        f"{issue.code}: {issue.title} ({issue.count}). {issue.what_to_do}"
-        for issue in stats.issues
-        if issue.severity in ("error", "warning")
+        smallest=min(carried),
+        smallest_share=min(filled) / sum(filled),
+        labels_per_sample=1.0 if stats.multilabel is None else stats.multilabel.cardinality,
+        budget_s=budget_s,
     )

@@ -40,7 +40,12 @@ LETTER, LONGEST_NAME = 7, 26
 
 
 def bar_chart(
-    names: Sequence[str], series: Mapping[str, Sequence[float]], title: str, unit: str = ""
+    names: Sequence[str],
+    series: Mapping[str, Sequence[float]],
+    title: str,
+    unit: str = "",
+    *,
+    digits: int = 0,
 ) -> str:
     """Horizontal bars, one group a name and one bar a series.
 
@@ -49,6 +54,7 @@ def bar_chart(
         series: n numbers ≥ 0 by the name of the series, at most three.
         title: what is shown, for screen readers and as a caption.
         unit: put behind each number.
+        digits: behind the point of each number.
     """
     thick = 14 if len(series) == 1 else 11
     step = max(ROW, thick * len(series) + 8)
@@ -68,7 +74,7 @@ def bar_chart(
                 f'<rect x="{left}" y="{bar_y:.1f}" width="{width:.1f}" height="{thick - 1}" '
                 f'rx="2" fill="{COLOURS[number]}"/>'
             )
-            label = f"{values[row]:,.0f}{unit}"
+            label = f"{values[row]:,.{digits}f}{unit}"
             parts.append(draw_text(left + width + 5, bar_y + thick / 2, label, size=10))
     return frame(WIDTH, top + step * len(names) + 4, title, parts)
 

@@ -11,6 +11,7 @@ from balancekit.stats.counts import (
     Unit,
 )
 from balancekit.stats.drift import ClassChange, Drift, DriftVerdict
+from balancekit.stats.expected_precision import MeasuredBySamples, expected_half_width
 from balancekit.stats.measures import (
     Balance,
     ClassPair,
@@ -39,6 +40,7 @@ __all__ = [
     "DuplicateGroup",
     "Duplicates",
     "Issue",
+    "MeasuredBySamples",
     "MultiLabel",
     "Problem",
     "ProblemKind",
@@ -52,6 +54,7 @@ __all__ = [
     "SplitStats",
     "Stats",
     "Unit",
+    "expected_half_width",
     "fingerprint_of",
     "shift_matters",
     "shot_groups",

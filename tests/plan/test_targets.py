@@ -1,6 +1,7 @@
 """Targets are checked when made, and are the same after a plan file."""
 
 import json
+import re
 import tomllib
 
 import hypothesis.strategies as st
@@ -28,7 +29,6 @@ from balancekit.plan import (
     Uniform,
     WeightedBce,
 )
-from balancekit.plan.plan import plan_from_fields
 
 NAN, INF = float("nan"), float("inf")
 DATA = DataRef.from_labels(Labels.from_names(["a"] * 90 + ["b"] * 9 + ["c"]))
@@ -211,7 +211,7 @@ schedules = st.builds(
 @settings(deadline=None)  # the first example pays for the import of the writer
 def test_any_targets_are_the_same_after_toml_and_json(targets):
     one = plan(sampling=targets)
-    assert plan_from_fields(tomllib.loads(one.to_toml())) == one
+    assert msgspec.convert(tomllib.loads(one.to_toml()), Plan) == one
     assert msgspec.json.decode(msgspec.json.encode(one), type=Plan) == one
 
 
@@ -225,7 +225,7 @@ def test_targets_of_numpy_are_the_same_after_a_file(tmp_path):
 NESTED = {
     "a wrong number inside": (
         'kind = "capped"\nmax_repeats = 2\n[sampling.of]\nkind = "effective-number"\nbeta = 2',
-        "sampling.of: beta: expected a number in [0, 1), got 2.0",
+        "sampling.of.beta: expected a number in [0, 1), got 2.0",
     ),
     "a kind that cannot stand there": (
         'kind = "capped"\nmax_repeats = 2\n[sampling.of]\nkind = "schedule"',
@@ -234,11 +234,11 @@ NESTED = {
     ),
     "a share that is text": (
         'kind = "fixed"\n[sampling.shares]\na = "x"',
-        "sampling.shares[...]: expected `float`, got `str`",
+        "sampling.shares.a: expected a number, got 'x'",
     ),
     "shares of too much": (
         'kind = "fixed"\nshares = [1, 1, 1]',
-        "sampling: shares: expected a sum of 1, got 3. Divide them by their sum",
+        "sampling.shares: expected a sum of 1, got 3. Divide them by their sum",
     ),
     "a misspelt curve": (
         'kind = "schedule"\nepochs = 3\ncurve = "x"\n[sampling.start]\nkind = "natural"\n'
@@ -248,9 +248,7 @@ NESTED = {
     ),
     "a class that is not there": (
         'kind = "fixed"\n[sampling.shares]\naa = 0.5\nb = 0.25\nc = 0.25',
-        "sampling.shares: expected names of classes, got 'aa'. Did you mean 'a'?\n"
-        "  - sampling.shares: expected a share of each class that has samples, got none of 'a'. "
-        "Give 0 to classes that should never be drawn",
+        "sampling.shares: expected names of classes, got 'aa'. Did you mean 'a'?",
     ),
     "a cap that cannot be kept": (
         'kind = "schedule"\nepochs = 3\n[sampling.start]\nkind = "natural"\n[sampling.end]\n'
@@ -267,7 +265,10 @@ def test_wrong_targets_in_a_file_are_refused_in_their_place(tmp_path, sampling, 
     path.write_text(plan().to_toml().replace('kind = "natural"', sampling))
     with pytest.raises(PlanError) as caught:
         Plan.load(path)
-    assert str(caught.value) == f"{path}: plan:\n  - {words}"
+    told = str(caught.value).splitlines()
+    assert any(
+        re.fullmatch(rf"\s*{re.escape(f'{path}')}:\d+: {re.escape(words)}", one) for one in told
+    )
 
 
 def test_the_schema_of_a_plan_accepts_all_targets_and_refuses_others():
@@ -331,10 +332,10 @@ def test_a_class_that_is_never_drawn_has_no_prior_to_correct():
 @pytest.mark.parametrize(
     "sampling", [Fixed(shares=(0.5, 0.5)), Capped(of=Natural(), max_repeats=1), TO_UNIFORM], ids=str
 )
-def test_multi_label_plans_take_natural_targets_only(sampling):
+def test_multi_label_plans_take_targets_that_samples_of_several_classes_can_be_drawn_to(sampling):
     several = Labels(class_ids=[0, 1, 0], class_names=("x", "y"), offsets=[0, 2, 3, 3, 3])
     one = plan(data=DataRef.from_labels(several), loss=WeightedBce(), sampling=sampling)
-    with pytest.raises(PlanError, match='sampling: expected kind = "natural" for multi-label'):
+    with pytest.raises(PlanError, match='sampling: expected kind = "natural", "repeat-factor"'):
         one.check()
 
 

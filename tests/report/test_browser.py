@@ -14,7 +14,7 @@ import pytest
 
 from balancekit import Labels, analyze, preview, recommend
 from balancekit.report.analysis_page import render_analysis
-from balancekit.report.page import Pictures, render_page
+from balancekit.report.journey import Pictures, render_journey
 from balancekit.stats import Issue
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -128,13 +128,13 @@ def of_counts(counts, names=None):
     )
 
 
-def demo_page():
+def journey_page():
     labels = Labels(
         class_ids=np.repeat(np.arange(3), (90, 20, 3)), class_names=("cat", "<b>dog", "a" * 60)
     )
     stats = analyze(labels)
     plan = recommend(stats)
-    return render_page(
+    return render_journey(
         "A test",
         stats,
         plan,
@@ -164,7 +164,7 @@ def analysis_page():
     )
 
 
-PAGES = {"demo": demo_page, "analysis": analysis_page}
+PAGES = {"journey": journey_page, "analysis": analysis_page}
 
 
 @pytest.mark.parametrize("width_px", [500, 1100, 1600])
@@ -174,14 +174,15 @@ def test_page_opens_without_request_without_error_and_fits(make, width_px, tmp_p
     assert told == {"width": width_px, "asked": []}
 
 
-def test_analysis_fits_a_narrow_phone(tmp_path):
+@pytest.mark.parametrize("make", PAGES.values(), ids=PAGES.keys())
+def test_page_fits_a_narrow_phone(make, tmp_path):
     inside = tmp_path / "inside.html"
     tell = f"""onload = () => {{
       const told = {{}};
       {WIDTH}
       parent.postMessage(told.width, "*");
     }}"""
-    inside.write_text(probed(analysis_page(), tell), encoding="utf-8")
+    inside.write_text(probed(make(), tell), encoding="utf-8")
     frame = f"""<!doctype html><body><script>addEventListener("message", (event) => {{
       const place = document.createElement("pre");
       place.id = "told"; place.textContent = event.data; document.body.append(place);

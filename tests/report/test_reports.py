@@ -3,7 +3,6 @@
 import io
 import re
 import time
-from html.parser import HTMLParser
 from xml.etree import ElementTree
 
 import numpy as np
@@ -11,9 +10,10 @@ import pytest
 from rich.console import Console
 
 from balancekit import Labels, analyze, preview, recommend
+from balancekit.metrics import accuracy, balanced_accuracy
 from balancekit.report import show_comparison, show_exposure, show_plan, show_stats
-from balancekit.report.page import Pictures, render_page
-from balancekit.report.plan_words import comparison_verdict
+from balancekit.report.comparison_words import comparison_verdict
+from balancekit.report.journey import render_journey
 from balancekit.report.svg import bar_chart, confusion_plot, interval_plot
 from balancekit.report.terminal.comparison import keys_of
 from balancekit.report.terminal.layout import Column, class_table
@@ -101,7 +101,7 @@ def test_hundred_thousand_classes_are_shown_at_once():
     text = shown(show_stats, stats) + shown(show_plan, plan)
     exposure = preview(plan, labels, batch_size=64)
     text += shown(show_exposure, exposure)
-    page = render_page("many", stats, plan, exposure, how_made="by a test")
+    page = render_journey("many", stats, plan, exposure, how_made="by a test")
     assert time.perf_counter() - began < 10, "about 2 s on two cores"
     assert text.count("… 99,980 classes between") == 3
     assert "The 99,960 classes between are left out." in page
@@ -143,17 +143,35 @@ def test_batches_that_are_not_all_full_hold_at_most_so_many(counts, words):
     plan = recommend(stats)
     exposure = preview(plan, labels, batch_size=8)
     assert words in shown(show_exposure, exposure)
-    assert words in render_page("t", stats, plan, exposure, how_made="m")
+    assert words in render_journey("t", stats, plan, exposure, how_made="m")
+
+
+def run_of(confusion, seed=0):
+    """A run as compare leaves it, of a confusion matrix; no resampling."""
+    comparison = pytest.importorskip("balancekit.comparison")
+    matrix = np.array(confusion)
+    figures = {"accuracy": accuracy(matrix), "balanced_accuracy": balanced_accuracy(matrix)}
+    return comparison.Run(
+        seed=seed,
+        seconds=1.0,
+        test=comparison.Measured(share=1.0, value=figures["balanced_accuracy"]),
+        figures=figures,
+        hits=tuple(np.diagonal(matrix).tolist()),
+        totals=tuple(matrix.sum(1).tolist()),
+        confusion=tuple(map(tuple, matrix.tolist())),
+    )
 
 
 def compared(**hits_of_arms):
-    """Arms tested on 100 samples of a common and 10 of a rare class: their hits, seed by seed."""
+    """Arms tested on 1000 samples of a common and 100 of a rare class: their hits by seed."""
     comparison = pytest.importorskip("balancekit.comparison")
     arms = [
         comparison.Arm(
             name=name.replace("_", " "),
-            confusions=tuple(((a, 100 - a), (10 - b, b)) for a, b in hits),
-            seconds_per_seed=(1.0,) * len(hits),
+            role="baseline" if name == "plain" else "candidate",
+            runs=tuple(
+                run_of(((a, 1000 - a), (100 - b, b)), seed) for seed, (a, b) in enumerate(hits)
+            ),
         )
         for name, hits in hits_of_arms.items()
     ]
@@ -169,39 +187,36 @@ def compared(**hits_of_arms):
 
 COMPARED = {
     "price": (
-        {"plain": [(90, 1), (90, 2), (90, 1)], "the_plan": [(80, 6), (80, 7), (80, 7)]},
-        "Best balanced accuracy: the plan, 73.3 %, 21.7 points above plain; "
+        {"plain": [(900, 10), (900, 20), (900, 10)], "the_plan": [(800, 60), (800, 70), (800, 70)]},
+        "the plan: balanced accuracy 73.3 %, better than plain by 21.7 ± 6.5 points; "
         "accuracy 4.2 points below.",
     ),
     "noise": (
-        {"plain": [(90, 1), (90, 6), (90, 1)], "the_plan": [(90, 6), (90, 2), (90, 3)]},
-        "Best balanced accuracy: the plan, 63.3 %, 5.0 points above plain; "
-        "accuracy 0.9 points above. Not clearly: the seeds differ as much.",
+        {"plain": [(900, 10), (900, 60), (900, 10)], "the_plan": [(900, 60), (900, 20), (900, 30)]},
+        "the plan: balanced accuracy 63.3 %, +5.0 points from plain: the difference is not "
+        "larger than the noise (±56.8 points).",
     ),
-    "same seeds, same lead": (
-        {"plain": [(90, 1), (90, 6)], "the_plan": [(90, 2), (90, 7)]},
-        "Best balanced accuracy: the plan, 67.5 %, 5.0 points above plain; "
-        "accuracy 0.9 points above.",
+    "worse than plain": (
+        {"plain": [(900, 50), (900, 50)], "recommended": [(900, 10), (900, 10)]},
+        "plain: balanced accuracy 70.0 %, better than recommended by 20.0 ± 1.0 points; "
+        "accuracy 3.6 points above.",
     ),
     "one seed": (
-        {"plain": [(90, 1)], "the_plan": [(91, 4)]},
-        "Best balanced accuracy: the plan, 65.5 %, 15.5 points above plain; "
-        "accuracy 3.6 points above. One seed cannot tell whether that is noise.",
+        {"plain": [(900, 10)], "the_plan": [(910, 40)]},
+        "the plan: balanced accuracy 65.5 %, +15.5 ± 1.0 points from plain. One seed cannot "
+        "tell whether that is noise.",
     ),
     "tie": (
-        {"plain": [(90, 1), (90, 1)], "the_plan": [(80, 2), (80, 2)]},
-        "No best balanced accuracy: plain and the plan tie at 50.0 %.",
+        {"plain": [(900, 10), (900, 10)], "the_plan": [(800, 20), (800, 20)]},
+        "plain: balanced accuracy 50.0 %, 0.0 points from the plan: the difference is not "
+        "larger than the noise (±1.0 points).",
     ),
     "the first is best": (
-        {"plain": [(90, 5), (90, 5)], "a": [(80, 1), (80, 1)], "b": [(95, 4), (95, 4)]},
-        "Best balanced accuracy: plain, 70.0 %, 2.5 points above b; accuracy 3.6 points below.",
+        {"plain": [(900, 50)] * 2, "a": [(800, 10)] * 2, "b": [(950, 40)] * 2},
+        "plain: balanced accuracy 70.0 %, better than b by 2.5 ± 1.0 points; "
+        "accuracy 3.6 points below.",
     ),
-    "two lead": (
-        {"plain": [(80, 1), (80, 1)], "a": [(80, 2), (80, 2)], "b": [(80, 2), (80, 2)]},
-        "Best balanced accuracy: a and b, 50.0 %, 5.0 points above plain; "
-        "accuracy 0.9 points above.",
-    ),
-    "one plan": ({"plain": [(80, 2), (80, 2)]}, "Balanced accuracy of plain: 50.0 %."),
+    "one plan": ({"plain": [(800, 20)] * 2}, "plain: balanced accuracy 50.0 %."),
 }
 
 
@@ -212,14 +227,14 @@ def test_verdict_of_a_comparison_says_price_and_noise(hits, line):
     assert f"● {line}" in shown(show_comparison, comparison, 200)
 
 
-def test_one_seed_has_no_standard_deviation():
-    text = shown(show_comparison, compared(plain=[(90, 1)], the_plan=[(91, 4)]))
-    assert "one seed, so no standard deviation; 1 epoch\n" in text
-    assert "50.0 ± – %" in text
-    assert "± 0.0" not in text
-    text = shown(show_comparison, compared(plain=[(90, 1)] * 2))
-    assert "mean ± standard deviation of 2 seeds, 1 epoch each\n" in text
-    assert "50.0 ± 0.0 %" in text
+def test_the_table_marks_the_plan_to_take_and_says_what_a_difference_is():
+    text = shown(show_comparison, compared(**COMPARED["price"][0]), 120)
+    assert "means of 3 seeds; 1 epoch each\n" in text
+    row = next(line for line in text.splitlines() if "the plan ←" in line)
+    assert re.search(r"73\.3 % +\+21\.7 ± 6\.5 +better +", row)
+    text = shown(show_comparison, compared(plain=[(900, 10)], the_plan=[(910, 40)]))
+    assert "one seed; 1 epoch\n" in text
+    assert "one seed  " in next(line for line in text.splitlines() if "the plan ←" in line)
 
 
 KEYS = {
@@ -274,118 +289,3 @@ def test_plot_is_sound_svg_inside_its_frame(plot):
 def test_bar_of_a_rare_class_is_seen_and_of_an_empty_one_is_not():
     widths = re.findall(r'width="([\d.]+)" height="13"', bar_chart("abc", {"n": [10**6, 1, 0]}, ""))
     assert widths[1:] == ["1.0", "0.0"]
-
-
-class Outline(HTMLParser):
-    """Checks that tags close, and collects headings, sources and pictures without alt."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.headings, self.links, self.without_alt = [], [], [], []
-        self.feed(page)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        given = dict(attrs)
-        if tag not in ("meta", "img", "br"):
-            self.open.append(tag)
-        if re.fullmatch("h[1-6]", tag):
-            self.headings.append(int(tag[1]))
-        if tag == "img" and not given.get("alt"):
-            self.without_alt.append(given)
-        self.links += [given[name] for name in ("src", "href") if name in given]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_startendtag(self, tag, attrs):
-        pass
-
-
-@pytest.fixture(scope="module")
-def page():
-    labels = of_counts([300, 30, 9, 2], HOSTILE)
-    stats = analyze(labels)
-    plan = recommend(stats)
-    picture = np.zeros((200, 8), np.uint8)
-    pictures = Pictures(
-        by_class={name: [picture] for name in HOSTILE},
-        augmented={name: [picture] * 2 for name in HOSTILE},
-        operations=["blur"],
-    )
-    exposure = preview(plan, labels, batch_size=8)
-    return render_page(
-        "A <b>title</b>",
-        stats,
-        plan,
-        exposure,
-        comparison=a_comparison(),
-        pictures=pictures,
-        how_made="by a test",
-        next_commands=["balancekit analyze DATA"],
-    )
-
-
-def a_comparison():
-    comparison = pytest.importorskip("balancekit.comparison")
-    matrices = (((9, 1, 0, 0), (5, 5, 0, 0), (0, 0, 4, 0), (0, 0, 0, 0)),)
-    arms = [
-        comparison.Arm(name=name, confusions=matrices, seconds_per_seed=(1.0,))
-        for name in ("plain <i>", "the plan")
-    ]
-    return comparison.Comparison(
-        class_names=HOSTILE, train_counts=(300, 30, 9, 2), epochs=1, seeds=(0,), arms=tuple(arms)
-    )
-
-
-def test_page_is_sound_and_stands_alone(page):
-    outline = Outline(page)
-    assert "<script" not in page
-    assert "<b>title" not in page
-    assert "\x1b" not in page
-    assert outline.without_alt == []
-    assert outline.headings[0] == 1
-    assert outline.headings.count(1) == 1
-    steps = np.diff(outline.headings)
-    assert steps.max() <= 1, "no heading skips a level"
-    assert all(link.startswith("data:image/png;base64,") for link in outline.links)
-    assert set(re.findall(r"https?://[^\"' <]+", page)) <= {"http://www.w3.org/2000/svg"}
-    assert "url(" not in page
-    assert "@import" not in page
-
-
-def test_page_without_results_or_pictures_has_no_empty_part():
-    labels = of_counts([30, 3])
-    stats = analyze(labels)
-    plan = recommend(stats)
-    exposure = preview(plan, labels, batch_size=8)
-    page = render_page("t", stats, plan, exposure, how_made="m")
-    Outline(page)
-    for words in ("Examples", "Augmentation</h3>", "4 The results", "Next, on your own data"):
-        assert words not in page
-
-
-def contrast(one, other):
-    """Ratio of luminances, by WCAG 2.1."""
-
-    def luminance(colour):
-        channels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-        linear = np.where(
-            channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4
-        )
-        return float(linear @ [0.2126, 0.7152, 0.0722])
-
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
-
-
-def test_text_of_the_page_has_contrast_in_light_and_dark(page):
-    style = page[page.index("<style>") : page.index("</style>")]
-    schemes = [dict(re.findall(r"--(\w+): (#\w{6})", part)) for part in style.split("@media")[:2]]
-    assert len(schemes) == 2
-    for colours in schemes:
-        for ink in ("ink", "soft", "good", "fair", "poor", "bad"):
-            assert contrast(colours[ink], colours["paper"]) >= 4.5, ink
-        assert contrast(colours["soft"], colours["card"]) >= 4.5
-        for mark in ("one", "two", "three"):
-            assert contrast(colours[mark], colours["paper"]) >= 3, mark

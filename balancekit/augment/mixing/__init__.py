@@ -15,5 +15,6 @@ that one. So CMO and Balanced-MixUp take both halves of a batch of `TwoStreamSam
 
 from balancekit.augment.mixing.collate import MixCollate, WithKeys
 from balancekit.augment.mixing.mixer import Mixer
+from balancekit.augment.mixing.rows import RowMixer
 
-__all__ = ["MixCollate", "Mixer", "WithKeys"]
+__all__ = ["MixCollate", "Mixer", "RowMixer", "WithKeys"]

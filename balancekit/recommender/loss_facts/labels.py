@@ -41,6 +41,7 @@ LABEL_LOSSES = (
         properness="closed form",
         posterior="`LabelPriorCorrection(…, gamma=…)`, or `balancekit.priors.focal_log_odds`",
         cost="one kernel",
+        plan="sigmoid-focal",
         source="Lin et al. 2017, arXiv 1708.02002",
         defaults={"gamma": 2.0, "alpha": 0.25, "power": 0.5},
     ),
@@ -58,6 +59,7 @@ LABEL_LOSSES = (
         properness="closed form",
         posterior="odds (∂L⁻/∂z)/(-∂L⁺/∂z), of the losses L⁻ of label 0 and L⁺ of label 1",
         cost="one kernel",
+        plan="asymmetric",
         evidence="86.6 mAP on MS-COCO, TResNet-L (the authors' page)",
         source="Ridnik et al. 2021, arXiv 2009.14119",
         defaults={"gamma_positive": 0.0, "gamma_negative": 4.0, "margin": 0.05, "power": 0.0},
@@ -76,6 +78,7 @@ LABEL_LOSSES = (
         prior="not a prior",
         properness="no",
         cost="several passes",
+        plan="distribution-balanced",
         evidence="mAP, ResNet-50: VOC-MLT 78.94, COCO-MLT 53.55 (Papers with Code)",
         source="Wu et al. 2020, arXiv 2007.09654",
         defaults={
@@ -102,6 +105,7 @@ LABEL_LOSSES = (
         prior="odds of labels",
         properness="proper",
         cost="several passes",
+        plan="eql-v2",
         evidence="mask AP on LVIS v1, Mask R-CNN with ResNet-50: 23.7, of rare classes 14.9; "
         "cross-entropy 16.1 and 0.0 (the authors' page)",
         source="Tan et al. 2021, arXiv 2012.08548",

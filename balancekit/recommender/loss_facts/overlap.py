@@ -33,6 +33,7 @@ OVERLAP_LOSSES = (
         prior="not a prior",
         properness="no",
         cost="several passes",
+        plan="tversky",
         source="Salehi et al. 2017, arXiv 1706.05721",
         defaults={"exponent": 0.0, "alpha": 0.3, "beta": 0.7},
     ),

@@ -17,6 +17,7 @@ REGRESSION_LOSSES = (
         prior="weights",
         properness="proper",
         cost="several passes",
+        plan="lds",
         source="Yang et al. 2021, arXiv 2102.09554",
         defaults={
             "exponent": 0.5,
@@ -54,6 +55,7 @@ REGRESSION_LOSSES = (
         prior="log prior",
         properness="proper",
         cost="batch squared",
+        plan="balanced-mse",
         source="Ren et al. 2022, arXiv 2203.16427",
         defaults={"noise_sigma": 1.0, "learnable": True},
     ),

@@ -4,13 +4,28 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from balancekit.report.plan_words import comparison_verdict, mean_text, runs_text
+from balancekit.report.comparison_words import (
+    arms_in_full,
+    baseline_of,
+    comparison_verdict,
+    difference_text,
+    end_text,
+    figure_text,
+    head_text,
+    is_number,
+    outcome_text,
+    parts_texts,
+    runs_text,
+    shown_figures,
+    unfinished_texts,
+)
 from balancekit.report.terminal.layout import Column, class_table, fitted, head_and_tail, say
-from balancekit.report.words import printable
+from balancekit.report.words import printable, shortened
 
 if TYPE_CHECKING:
     from balancekit.comparison import Arm, Comparison
@@ -20,6 +35,7 @@ __all__ = ["show_comparison"]
 MOST_CONFUSION_CLASSES = 12
 """Classes up to which a confusion matrix is printed: more do not fit a terminal."""
 
+LONGEST_HEAD = 24
 CELL = 5
 SEPARATORS = "_-./: "
 
@@ -28,27 +44,87 @@ def show_comparison(comparison: "Comparison", console: Console) -> None:
     """Print the results of all plans side by side: metrics, and recall per class."""
     say(console, comparison_verdict(comparison), "bold", first="●")
     say(console, runs_text(comparison), "dim")
+    for text in (*parts_texts(comparison), *unfinished_texts(comparison)):
+        say(console, text, "dim")
+    if not comparison.tested():
+        return
     console.print()
-    summary = comparison.summary()
-    metrics, n_seeds = list(next(iter(summary.values()))), len(comparison.seeds)
+    _show_arms(comparison, console)
+    arms = arms_in_full(comparison)
+    if comparison.train_counts and arms[0].runs[0].totals:
+        console.print()
+        _show_recalls(comparison, arms, console)
+    if arms[0].confusions and len(comparison.class_names) <= MOST_CONFUSION_CLASSES:
+        _show_confusions(comparison, arms, console)
+
+
+def _show_arms(comparison: "Comparison", console: Console) -> None:
+    """One row an arm: the objective, how far it is from the baseline, and other figures."""
+    objective, baseline = comparison.objective, baseline_of(comparison)
+    winner = comparison.winner().name
+    rows: list[tuple[str, ...]] = []
+    others = [name for name in shown_figures(comparison) if name != objective]
+    for arm in comparison.arms:
+        apart, outcome = "", end_text(arm)
+        if arm.runs and arm.name != baseline.name and _share_a_seed(arm, baseline):
+            found = comparison.difference(arm.name, baseline.name)
+            apart, outcome = difference_text(comparison, found), outcome or outcome_text(found)
+        mean = figure_text(objective, arm.mean()) if arm.runs else "–"
+        figures = [_short(name, arm.figure(name)) for name in others]
+        seconds = f"{np.mean(arm.seconds_per_seed):.1f}" if arm.runs else "–"
+        rows.append((mean, apart, outcome, *figures, seconds))
+    heads = (
+        head_text(objective),
+        "difference",
+        "is",
+        *(head_text(name) for name in others),
+        "s a run",
+    )
     columns = [
-        Column(title=arm.name, cells=[mean_text(*summary[arm.name][m], n_seeds) for m in metrics])
-        for arm in comparison.arms
+        Column(
+            title=head,
+            cells=[row[at] for row in rows],
+            left=head == "is",
+            spare=at,  # the objective stays; the last figures go first
+        )
+        for at, head in enumerate(heads)
     ]
-    class_table(console, "metric", [m.replace("_", " ") for m in metrics], columns)
-    console.print()
+    names = [f"{arm.name} ←" if arm.name == winner else arm.name for arm in comparison.arms]
+    class_table(console, "plan", names, columns)
+    unit = "" if is_number(objective) else " in points"
+    say(
+        console,
+        f"←: the plan to take · difference: to {shortened(baseline.name)}{unit}, with half of its "
+        "95 % interval, paired by seed and sample · noise: not larger than that",
+        "dim",
+    )
+
+
+def _share_a_seed(one: "Arm", other: "Arm") -> bool:
+    return bool({run.seed for run in one.runs} & {run.seed for run in other.runs})
+
+
+def _short(name: str, values: NDArray[np.float64]) -> str:
+    """The mean of a figure, in percent without the sign if it is a share; – for none."""
+    if not len(values):
+        return "–"
+    return f"{values.mean():.3g}" if is_number(name) else f"{100 * values.mean():.1f}"
+
+
+def _show_recalls(comparison: "Comparison", arms: Sequence["Arm"], console: Console) -> None:
     shown, cut = head_and_tail(comparison.train_counts)
     trained_on = [f"{comparison.train_counts[c]:,}" for c in shown]
     recalls = [
-        Column(title="trained on", cells=trained_on, spare=True),
-        *(Column(title=arm.name, cells=_recalls(arm, shown)) for arm in comparison.arms),
+        Column(title="trained on", cells=trained_on, spare=1),
+        *(
+            Column(title=shortened(arm.name, LONGEST_HEAD), cells=_recalls(arm, shown), spare=at)
+            for at, arm in enumerate(arms)
+        ),
     ]
     names = [comparison.class_names[c] for c in shown]
     n_between = len(comparison.class_names) - len(shown)
     class_table(console, "recall in %", names, recalls, cut=cut, n_between=n_between)
-    say(console, "in brackets: 95 % interval on this validation set", "dim")
-    if len(comparison.class_names) <= MOST_CONFUSION_CLASSES:
-        _show_confusions(comparison, console)
+    say(console, "in brackets: 95 % interval on a test part", "dim")
 
 
 def _recalls(arm: "Arm", shown: list[int]) -> list[str]:
@@ -56,13 +132,13 @@ def _recalls(arm: "Arm", shown: list[int]) -> list[str]:
     return [f"{_whole(r)} [{_whole(low)}, {_whole(high)}]" for r, low, high in columns[shown]]
 
 
-def _show_confusions(comparison: "Comparison", console: Console) -> None:
+def _show_confusions(comparison: "Comparison", arms: Sequence["Arm"], console: Console) -> None:
     heads, names = keys_of([printable(name) for name in comparison.class_names], CELL - 1)
     longest = max(map(cell_len, names))
     width = max(len("true class"), min(longest, console.width - 2 - CELL * len(names)))
     if 2 + width + CELL * len(names) > console.width:
         return
-    for arm in comparison.arms:
+    for arm in arms:
         console.print()
         say(console, f"Confusion of {arm.name}, in % of the true class", "dim")
         header = "".join(" " * (CELL - cell_len(head)) + head for head in heads)

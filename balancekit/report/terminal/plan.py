@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.text import Text
 
-from balancekit.plan import Plan, is_steady
+from balancekit.plan import Metric, Plan, Reason, is_steady
 from balancekit.report.plan_words import choice_text, plan_aim, plan_verdict
 from balancekit.report.target_words import targets_sentence
 from balancekit.report.terminal.layout import (
@@ -17,19 +17,24 @@ from balancekit.report.terminal.layout import (
     say,
     say_meanings,
 )
+from balancekit.report.weights_alone import wants_weights, weights_alone
 from balancekit.report.words import percent, printable
-from balancekit.weights import effective_number_weights, effective_sample_size
+from balancekit.weights import effective_sample_size
 
 __all__ = ["show_plan"]
 
-PARTS = ("sampling", "loss", "correction", "augmentation", "bias_init")
+PARTS = ("sampling", "loss", "stages", "correction", "augmentation", "bias_init", "batch_size")
+
 PART_INDENT = 16
 MEANINGS = {
     "drawn": "share of the draws",
     "weight": "in the loss",
     "shift": "of the logit, in training",
-    "weights alone": "class-balanced, for where weights in the loss are all that you change",
 }
+ALONE = (
+    "class-balanced, for where weights in the loss are all that you change",
+    "roots of inverse pixels, for where weights in the loss are all that you change",
+)
 
 
 def show_plan(plan: Plan, console: Console, operations: Sequence[str] = ()) -> None:
@@ -43,59 +48,102 @@ def show_plan(plan: Plan, console: Console, operations: Sequence[str] = ()) -> N
     say(console, plan_verdict(plan), "bold", first="●")
     say(console, plan_aim(plan), "dim")
     reasons = {reason.part: reason for reason in plan.reasons}
-    said = ("", "")
     for part in PARTS:
+        if part in ("stages", "batch_size") and part not in reasons:
+            continue  # of a plan by hand that has only what it needs
         console.print()
-        text = Text(printable(choice_text(plan, part)), "cyan")
-        if part == "augmentation" and operations:
-            text.append(f": {', '.join(operations)}", "not bold")
-        lead = f"  {part.removesuffix('_init')}"
-        say(console, text, first=lead, first_style="bold", indent=PART_INDENT)
-        if part in reasons:
-            reason = reasons[part]
-            say(console, f"because {reason.because}", indent=PART_INDENT)
-            if said != (reason.source, reason.instead):
-                say(console, f"source: {reason.source}", "dim", indent=PART_INDENT)
-                say(console, f"instead: {reason.instead}", "dim", indent=PART_INDENT)
-            said = (reason.source, reason.instead)
-        elif part == "sampling":
-            say(console, targets_sentence(plan.sampling), indent=PART_INDENT)
+        _show_part(plan, part, reasons, console, operations)
     console.print()
-    watch = ", ".join(metric.replace("_", " ") for metric in plan.metrics)
-    say(console, watch, first="  watch", first_style="bold", indent=PART_INDENT)
-    console.print()
+    _show_metrics(plan.metrics, console)
     _show_weights(plan, console)
     for warning in plan.warnings:
         console.print()
         say(console, warning, first="!", first_style="yellow")
 
 
+def _show_part(
+    plan: Plan,
+    part: str,
+    reasons: dict[str, Reason],
+    console: Console,
+    operations: Sequence[str],
+) -> None:
+    """The choice and its reason; what speaks for the loss speaks for the sampling too."""
+    text = Text(printable(choice_text(plan, part)), "cyan")
+    if part == "augmentation" and operations:
+        text.append(f": {', '.join(operations)}", "not bold")
+    lead = f"  {part.removesuffix('_init').replace('_', ' ')}"
+    say(console, text, first=lead, first_style="bold", indent=PART_INDENT)
+    if part in reasons:
+        reason = reasons[part]
+        say(console, f"because {reason.because}", indent=PART_INDENT)
+        if part == "loss":
+            say(console, f"source: {reason.source}", "dim", indent=PART_INDENT)
+            say(console, f"instead: {reason.instead}", "dim", indent=PART_INDENT)
+    elif part == "sampling":
+        say(console, targets_sentence(plan.sampling), indent=PART_INDENT)
+
+
+def _show_metrics(metrics: Sequence[Metric], console: Console) -> None:
+    """Each metric with half of the interval that is to be expected."""
+    width, said = max((len(metric.name) for metric in metrics), default=0), ""
+    for number, metric in enumerate(metrics):
+        half = "" if metric.half_width is None else f"± {_points(metric.half_width)} points"
+        name = metric.name.replace("_", " ").ljust(width)
+        line = Text(f"{name}  {half:<12}  {metric.confidence} confidence")
+        lead = "  watch" if number == 0 else ""
+        say(console, line, first=lead, first_style="bold", indent=PART_INDENT)
+        if metric.because and metric.because != said:
+            said = metric.because
+            say(console, metric.because, "dim", indent=PART_INDENT + 2)
+    if metrics:
+        console.print()
+
+
+def _points(half_width: float) -> str:
+    points = 100 * half_width
+    return f"{points:.0f}" if points >= 10 else f"{points:.1f}"
+
+
 def _show_weights(plan: Plan, console: Console) -> None:
-    """What each class gets; the shift is left out where the loss shifts nothing."""
+    """What each class gets; what is the same for all of them is left out."""
     counts = plan.data.class_counts
     shown, cut = head_and_tail(counts)
     drawn, weights, shift = plan.draw_prior(), plan.class_weights(), plan.logit_shift()
-    columns = [
-        Column(title="samples", cells=[f"{counts[c]:,}" for c in shown]),
-        Column(title="drawn", cells=[percent(float(drawn[c])) for c in shown]),
-        Column(title="weight", cells=[f"{weights[c]:.3f}" for c in shown]),
-    ]
+    unit = {"detection": "boxes", "segmentation": "pixels"}.get(plan.data.task, "samples")
+    columns = [Column(title=unit, cells=[f"{counts[c]:,}" for c in shown])]
+    if plan.data.task in ("classification", "regression"):
+        columns.append(Column(title="drawn", cells=[percent(float(drawn[c])) for c in shown]))
+    if np.ptp(weights) > 0:
+        columns.append(Column(title="weight", cells=[f"{weights[c]:.3f}" for c in shown]))
     if np.ptp(shift) > 0:
         columns.append(Column(title="shift", cells=[f"{shift[c]:+.3f}" for c in shown], spare=1))
-    alone = effective_number_weights(counts)
-    cells = [f"{alone[c]:.3f}" for c in shown]
-    columns.append(Column(title="weights alone", cells=cells, spare=2))
+    alone = weights_alone(plan.data)
+    if wants_weights(plan):
+        cells = [f"{alone[c]:.3f}" for c in shown]
+        columns.append(Column(title="weights alone", cells=cells, spare=2))
     names = [plan.data.class_names[c] for c in shown]
     n_between = len(counts) - len(shown)
-    titles = class_table(console, "class", names, columns, cut=cut, n_between=n_between)
-    meanings = dict(MEANINGS)
+    name = "bin" if plan.data.task == "regression" else "class"
+    titles = class_table(console, name, names, columns, cut=cut, n_between=n_between)
+    meanings = _meanings(plan, weights, alone)
+    if meanings.keys() & set(titles):
+        say_meanings(console, meanings, titles)
+
+
+def _meanings(
+    plan: Plan, weights: NDArray[np.float64], alone: NDArray[np.float64]
+) -> dict[str, str]:
+    """What the columns mean, and what weights cost."""
+    counts, meanings = plan.data.class_counts, dict(MEANINGS)
+    meanings["weights alone"] = ALONE[plan.data.task == "segmentation"]
     if not is_steady(plan.sampling):
         meanings["drawn"] = "share of the draws, at the end"
     if plan.data.task == "classification":
         meanings["weights alone"] += f": {_worth(counts, alone)}"
         if np.ptp(weights) > 0:
             meanings["weight"] += f": {_worth(counts, weights)}"
-    say_meanings(console, meanings, titles)
+    return meanings
 
 
 def _worth(counts: Sequence[int], weights: NDArray[np.float64]) -> str:

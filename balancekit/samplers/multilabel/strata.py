@@ -139,7 +139,9 @@ def carried_classes(labels: Labels) -> tuple[NDArray[np.int64], NDArray[np.int64
     else:
         of_entry = np.repeat(np.arange(labels.n_samples), np.diff(labels.offsets))
         # A sample with three boxes of a class carries the class once.
-        pairs = np.unique(of_entry * labels.n_classes + labels.class_ids)
+        pairs = np.sort(of_entry * labels.n_classes + labels.class_ids)
+        # np.unique hashes: ten times as long, of pairs that are nearly sorted.
+        pairs = pairs[np.diff(pairs, prepend=-1) > 0]
         samples, classes = np.divmod(pairs, max(1, labels.n_classes))
     if not len(samples):
         raise DataError("labels: expected at least one labelled sample, got none")

@@ -16,7 +16,7 @@ from balancekit.samplers.permutation import (
     unpermute,
 )
 
-__all__ = ["Turns"]
+__all__ = ["Turns", "block_lengths"]
 
 SHORT_RUNS = 2
 """Runs of up to as many draws are worked out by draw."""
@@ -137,10 +137,7 @@ class Turns:
 
     @cached_property
     def _lengths(self) -> NDArray[np.int64]:
-        """Places of each block of each class, but the last: int64 [n_classes]."""
-        counts, most = self._counts, self.most_in_a_row
-        lengths = np.minimum((counts + 1) // 2, counts - most + 1)
-        return np.maximum(np.where(most > counts, counts, lengths), 1)
+        return block_lengths(self._counts, self.most_in_a_row)
 
     @cached_property
     def _per_pass(self) -> NDArray[np.int64]:
@@ -182,6 +179,17 @@ class Turns:
         starts = blocks * lengths
         sizes = np.minimum(lengths, counts - starts)
         return _InBlock(passes * self._per_pass[class_ids] + blocks, blocks, places - starts, sizes)
+
+
+def block_lengths(counts: NDArray[np.int64], most_in_a_row: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Places of each block of each class, but the last: int64 [n_classes].
+
+    Args:
+        counts: samples of each class, [n_classes].
+        most_in_a_row: draws of each class that are to be different samples, [n_classes].
+    """
+    lengths = np.minimum((counts + 1) // 2, counts - most_in_a_row + 1)
+    return np.maximum(np.where(most_in_a_row > counts, counts, lengths), 1)
 
 
 class _InBlock(NamedTuple):

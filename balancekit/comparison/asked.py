@@ -1,0 +1,325 @@
+"""What a call of `compare` asks for, checked, and carried out."""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+from torch import Tensor, nn
+
+from balancekit.comparison.candidates import (
+    Candidate,
+    candidates_of,
+    check_plans,
+    check_task,
+    objective_of,
+)
+from balancekit.comparison.contest import Contest, Progress
+from balancekit.comparison.factory import check_model, made_by, name_of
+from balancekit.comparison.kept import Kept
+from balancekit.comparison.own_split import OwnSplit
+from balancekit.comparison.parts import DataParts, Splitter, labels_of_all
+from balancekit.comparison.results import Comparison, Run, floor_of
+from balancekit.comparison.scores import Judge
+from balancekit.comparison.timing import Stopwatch
+from balancekit.comparison.trial import Recipe, Watch, run_of
+from balancekit.errors import DataError, OptionError
+from balancekit.labels import Labels
+from balancekit.metrics import OBJECTIVES
+from balancekit.models import Settings, default_model, recommended_settings
+from balancekit.pipeline import build
+from balancekit.plan import DataRef, Plan
+from balancekit.training import best_device
+
+__all__ = ["Asked"]
+
+USUAL = Settings(batch_size=64, learning_rate=1e-3, weight_decay=1e-4, epochs=30)
+"""For samples of which nothing is known."""
+
+SAMPLES_TRIED = 2
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Asked:
+    """The arguments of `compare`, by the same names."""
+
+    dataset: Any
+    plans: Mapping[str, Plan] | None
+    budget_s: float | None
+    seeds: int
+    model: Callable[..., nn.Module] | None
+    objective: str | None
+    deployed_prior: Any
+    validation: Any
+    epochs: int | None
+    batch_size: int | None
+    learning_rate: float | None
+    picture_task: str | None
+    transform: Callable[[Any], Any] | None
+    folder: str | os.PathLike[str] | None
+    fresh: bool
+    on_step: Callable[[float], object] | None
+    on_progress: Progress | None
+    loader_options: dict[str, Any]
+    clock: Callable[[], float] = time.perf_counter
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"{name}: expected {what}, got {given!r}"
+            for name, given, what, is_right in (
+                ("seeds", self.seeds, "an integer ≥ 1", _is_count(self.seeds)),
+                ("epochs", self.epochs, "an integer ≥ 1", _is_count(self.epochs, True)),
+                ("batch_size", self.batch_size, "an integer ≥ 1", _is_count(self.batch_size, True)),
+                ("budget_s", self.budget_s, "seconds above 0", _is_above_0(self.budget_s)),
+                (
+                    "learning_rate",
+                    self.learning_rate,
+                    "a number above 0",
+                    _is_above_0(self.learning_rate),
+                ),
+            )
+            if not is_right
+        ]
+        if problems:
+            raise OptionError("; ".join(problems))
+        check_plans(self.plans)
+        check_task(self.labels)
+        if self.validation is not None and not len(self.validation):
+            raise OptionError("validation: expected held-out samples to test on, got none")
+
+    def comparison(self) -> Comparison:
+        """All runs, and what came of them.
+
+        Raises:
+            DataError: every plan failed.
+        """
+        began = self.clock()
+        kept = Kept(self.folder, self._identity(), fresh=self.fresh)
+        # Reading and splitting took their time too.
+        used_s = kept.used_s() + self.clock() - began
+        stopwatch = Stopwatch(self.budget_s, self.clock, used_s)
+        contest = Contest(
+            candidates=self.candidates,
+            runner=self._run,
+            kept=kept,
+            stopwatch=stopwatch,
+            n_seeds=self.seeds,
+            most_steps=self._most_steps,
+            n_batches=self._n_batches,
+            higher_is_better=OBJECTIVES[self.judged_by].higher_is_better,
+            in_points=self.judged_by != "mae_by_shot",
+            floor=self._floor,
+            drops=self.budget_s is not None,
+            on_step=self.on_step,
+            on_progress=self.on_progress,
+        )
+        self._check_model()
+        contest.run()
+        arms = contest.arms()
+        if not contest.interrupted and not any(arm.runs for arm in arms):
+            failures = "\n".join(f"  - {arm.name}: {arm.failure}" for arm in arms)
+            raise DataError(f"compare: expected a plan that can be trained, got none:\n{failures}")
+        ran = sorted({run.seed for arm in arms for run in arm.runs})
+        return Comparison(
+            data=DataRef.from_labels(self.labels),
+            task=self.labels.task,
+            objective=self.judged_by,
+            class_names=self.labels.class_names,
+            train_counts=tuple(self._first.labels.class_counts().tolist()),
+            epochs=contest.n_steps / self._n_batches,
+            n_steps=contest.n_steps,
+            batch_size=self._settings.batch_size,
+            seeds=tuple(ran),
+            arms=arms,
+            parts=self._splitter.describe(self._first),
+            model=name_of(self.model),
+            device=str(best_device()),
+            budget_s=self.budget_s,
+            seconds=round(stopwatch.elapsed(), 3),
+            interrupted=contest.interrupted,
+            notes=tuple(contest.notes),
+        )
+
+    # --- what there is ------------------------------------------------------------------
+
+    @cached_property
+    def labels(self) -> Labels:
+        """Labels of all the data given to train on."""
+        own = self._own_split
+        return labels_of_all(self.dataset) if own is None else own.labels
+
+    @property
+    def _own_split(self) -> OwnSplit | None:
+        return self.validation if isinstance(self.validation, OwnSplit) else None
+
+    @cached_property
+    def _splitter(self) -> Splitter:
+        own = self._own_split
+        is_given = self.validation is not None and own is None
+        return Splitter(
+            dataset=self.dataset,
+            labels=self.labels if own is None else self.dataset.labels,
+            test=self.validation if is_given else None,
+            own=own,
+            wants_inner=self.budget_s is not None or not is_given,
+        )
+
+    @cached_property
+    def _first(self) -> DataParts:
+        return self._splitter.parts(0)
+
+    @cached_property
+    def candidates(self) -> list[Candidate]:
+        """The plans that take part, made for the first seed's training part."""
+        labels = self._first.labels
+        wanted = objective_of(self.objective, self.plans, self.labels)
+        if self.plans is not None:
+            for plan in self.plans.values():
+                is_of_part = plan.data.fingerprint == DataRef.from_labels(labels).fingerprint
+                if not is_of_part:
+                    plan.check_data(self.labels)
+        kind = getattr(self.dataset, "kind", None)
+        return candidates_of(
+            labels, self.plans, wanted, self.deployed_prior, self.picture_task, kind
+        )
+
+    @cached_property
+    def judged_by(self) -> str:
+        """The objective."""
+        named = {one.name: one.plan for one in self.candidates}
+        found = objective_of(self.objective, named, self.labels)
+        assert found is not None
+        return found
+
+    @cached_property
+    def _settings(self) -> Settings:
+        kind, n_samples = getattr(self.dataset, "kind", None), len(self._first.labels)
+        usual = USUAL if kind is None else recommended_settings(kind, n_samples)
+        return Settings(
+            batch_size=self.batch_size or usual.batch_size,
+            learning_rate=self.learning_rate or usual.learning_rate,
+            weight_decay=usual.weight_decay,
+            epochs=self.epochs or usual.epochs,
+        )
+
+    @property
+    def _n_batches(self) -> int:
+        return ceil(len(self._first.labels) / self._settings.batch_size)
+
+    @property
+    def _most_steps(self) -> int:
+        return self._settings.epochs * self._n_batches
+
+    @property
+    def _floor(self) -> float:
+        if self._first.inner is None:
+            return 0.0
+        counts = labels_of_all(self._first.inner).class_counts()
+        return floor_of(self.judged_by, counts)
+
+    @property
+    def _n_outputs(self) -> int:
+        return 1 if self.labels.task == "regression" else self.labels.n_classes
+
+    # --- one run ------------------------------------------------------------------------
+
+    def _run(self, candidate: Candidate, seed: int, n_steps: int, watch: Watch) -> Run:
+        parts = self._parts(seed)
+        judge = Judge(
+            objective=self.judged_by,
+            task=self.labels.task,
+            class_counts=parts.labels.class_counts(),
+            train_values=parts.labels.values,
+        )
+        recipe = Recipe(
+            make_model=self._model_of(parts),
+            n_steps=n_steps,
+            batch_size=self._settings.batch_size,
+            learning_rate=self._settings.learning_rate,
+            weight_decay=self._settings.weight_decay,
+            transform=self.transform,
+            loader_options=self.loader_options,
+        )
+        return run_of(candidate, seed, parts, recipe, judge, watch)
+
+    def _parts(self, seed: int) -> DataParts:
+        return self._first if seed == 0 else self._splitter.parts(seed)
+
+    def _model_of(self, parts: DataParts) -> Callable[[], nn.Module]:
+        if self.model is not None:
+            return made_by(self.model, self._n_outputs, tuple(self._tried.shape[1:]))
+        if not hasattr(self.dataset, "kind"):
+            raise OptionError(
+                "model: expected a function or class that makes one, for a data set of your own, "
+                "got none. balancekit.open_dataset(path) gives data sets that need none."
+            )
+        values = parts.labels.values
+        per_run = None if self.budget_s is None else self.budget_s / self.seeds / 6
+        return default_model(
+            self.dataset.kind,
+            parts.train.input_shape,
+            self._n_outputs,
+            n_samples=len(parts.labels),
+            budget_s=per_run,
+            values=None if values is None else (float(values.mean()), float(values.std())),
+        )
+
+    @cached_property
+    def _tried(self) -> Tensor:
+        """Inputs of some samples, as a model gets them: [N, …]."""
+        pipeline = build(
+            self._plain(),
+            self._first.train,
+            self._first.labels,
+            batch_size=1,
+            transform=self.transform,
+        )
+        kept = {k: v for k, v in self.loader_options.items() if k == "collate_fn"}
+        loader = pipeline.test_loader(self._first.test, batch_size=SAMPLES_TRIED, **kept)
+        inputs: Tensor = next(iter(loader))[0]
+        return inputs
+
+    def _plain(self) -> Plan:
+        """A plan without options, which can be built for any task here."""
+        from balancekit.plan import LOSSES_OF_TASK
+
+        loss: Any = LOSSES_OF_TASK[self.labels.task][0]()
+        data = DataRef.from_labels(self._first.labels)
+        return Plan(data=data, objective="accuracy", wanted_prior="training", loss=loss)
+
+    def _check_model(self) -> None:
+        check_model(self._model_of(self._first), self._tried, self._n_outputs)
+
+    def _identity(self) -> dict[str, Any]:
+        """What must be the same for finished runs to be used again."""
+        labels = self.labels
+        given = labels.values if labels.values is not None else labels.class_ids
+        return {
+            "data": DataRef.from_labels(labels).fingerprint,
+            "order of the samples": crc32(np.ascontiguousarray(given).tobytes()),
+            "held-out samples": None if self.validation is None else len(self.validation),
+            "plans": {one.name: crc32(one.plan.to_toml().encode()) for one in self.candidates},
+            "objective": self.judged_by,
+            "seeds": self.seeds,
+            "budget in s": self.budget_s,
+            "epochs": self._settings.epochs,
+            "batch size": self._settings.batch_size,
+            "learning rate": self._settings.learning_rate,
+            "model": name_of(self.model),
+            "transform": None if self.transform is None else name_of(self.transform),
+        }
+
+
+def _is_count(value: Any, or_none: bool = False) -> bool:
+    if value is None:
+        return or_none
+    return isinstance(value, int | np.integer) and not isinstance(value, bool) and bool(value >= 1)
+
+
+def _is_above_0(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float) and 0 < value < float("inf"))

@@ -1,0 +1,240 @@
+"""Comparisons in words, the same in terminal and page."""
+
+from typing import TYPE_CHECKING
+
+from balancekit.report.words import n_of, shortened
+
+if TYPE_CHECKING:
+    from balancekit.comparison import Arm, Comparison, Difference
+
+__all__ = [
+    "arms_in_full",
+    "baseline_of",
+    "comparison_verdict",
+    "difference_text",
+    "end_text",
+    "figure_text",
+    "head_text",
+    "is_number",
+    "mean_text",
+    "objective_text",
+    "outcome_text",
+    "parts_texts",
+    "runs_text",
+    "shown_figures",
+    "unfinished_texts",
+]
+
+NUMBERS = ("mae", "rmse", "nll", "brier", "mae_by_shot")
+"""Figures that are no shares, or are not read as such."""
+
+FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "worst_recall", "ece")
+FIGURES_OF_NUMBERS = ("mae", "rmse", "mae_many", "mae_medium", "mae_few")
+WORDS = {
+    "ece": "calibration error",
+    "worst_recall": "recall of the worst class",
+    "map": "mAP",
+    "macro_f1": "macro F1",
+    "auprc": "AUPRC",
+    "mae_by_shot": "MAE by shot",
+}
+HEADS = {
+    "balanced_accuracy": "bal. acc.",
+    "worst_recall": "worst class",
+    "ece": "ECE",
+    "recall@precision": "recall@prec.",
+    "mae_by_shot": "MAE by shot",
+}
+MOST_IN_FULL = 3
+
+
+def objective_text(name: str) -> str:
+    """An objective or another figure in words.
+
+    >>> objective_text("balanced_accuracy"), objective_text("worst_recall")
+    ('balanced accuracy', 'recall of the worst class')
+    """
+    return WORDS.get(name, name.replace("_", " "))
+
+
+def head_text(name: str) -> str:
+    """A figure at the head of a column.
+
+    >>> head_text("balanced_accuracy"), head_text("macro_f1")
+    ('bal. acc.', 'macro F1')
+    """
+    return HEADS.get(name, objective_text(name))
+
+
+def is_number(name: str) -> bool:
+    """Whether a figure is a number with a unit of the data, or none, and no share."""
+    return name.startswith(NUMBERS)
+
+
+def figure_text(name: str, value: float) -> str:
+    """A figure as it is shown: shares in percent.
+
+    >>> figure_text("accuracy", 0.5512), figure_text("mae", 7.4662)
+    ('55.1 %', '7.47')
+    """
+    return f"{value:.3g}" if is_number(name) else f"{100 * value:.1f} %"
+
+
+def mean_text(mean: float, deviation: float, n_seeds: int, name: str = "accuracy") -> str:
+    """A mean figure and its standard deviation over seeds, which one seed does not have.
+
+    >>> mean_text(0.551, 0.012, 3), mean_text(0.551, 0.0, 1)
+    ('55.1 ± 1.2 %', '55.1 ± – %')
+    """
+    if is_number(name):
+        return f"{mean:.3g} ± {f'{deviation:.2g}' if n_seeds > 1 else '–'}"
+    return f"{100 * mean:.1f} ± {f'{100 * deviation:.1f}' if n_seeds > 1 else '–'} %"
+
+
+def difference_text(comparison: "Comparison", difference: "Difference") -> str:
+    """A difference with half its interval, in points of percent or the unit of the data."""
+    if is_number(comparison.objective):
+        return f"{_signed(difference.mean, 3)} ± {difference.half_width:.2g}"
+    return f"{_signed(100 * difference.mean, 1)} ± {100 * difference.half_width:.1f}"
+
+
+def _signed(value: float, digits: int) -> str:
+    """A number with its sign; what looks like 0 has none."""
+    rounded = round(value, digits) + 0.0  # -0.0 becomes 0.0
+    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
+
+
+def outcome_text(difference: "Difference") -> str:
+    """Whether a difference is more than noise, in a word or two."""
+    match difference.outcome:
+        case "noise":
+            return "noise"
+        case "one seed":
+            return "one seed"
+        case outcome:
+            return outcome
+
+
+def end_text(arm: "Arm") -> str:
+    """How an arm ended that has no results to the end; "" if it has."""
+    if arm.failure:
+        return "failed"
+    if arm.dropped_at is not None:
+        return f"given up at {arm.dropped_at:.0%}"
+    return "" if arm.runs else "not run"
+
+
+def baseline_of(comparison: "Comparison") -> "Arm":
+    """The arm that others are held against, of those that were tested."""
+    first = comparison.baseline()
+    return first if first.runs else comparison.tested()[0]
+
+
+def comparison_verdict(comparison: "Comparison") -> str:
+    """Which plan to take, how much better it is, what it costs, and whether that may be noise.
+
+    The plan is held against the baseline, or, where it is that itself, against the next best.
+    """
+    tested = comparison.tested()
+    if not tested:
+        return "No plan was trained to the end."
+    what = objective_text(comparison.objective)
+    winner, other = comparison.winner(), baseline_of(comparison)
+    name, score = shortened(winner.name), figure_text(comparison.objective, winner.mean())
+    if len(tested) == 1:
+        return f"{name}: {what} {score}."
+    if winner is other or winner.name == other.name:
+        rest = [arm for arm in tested if arm.name != winner.name]
+        sign = 1 if comparison.higher_is_better else -1
+        other = max(rest, key=lambda arm: sign * arm.mean())
+    if not {run.seed for run in winner.runs} & {run.seed for run in other.runs}:
+        return f"{name}: {what} {score}."
+    apart = comparison.difference(winner.name, other.name)
+    return f"{name}: {what} {score}, {_lead(comparison, apart, other)}"
+
+
+def _lead(comparison: "Comparison", apart: "Difference", other: "Arm") -> str:
+    unit = "" if is_number(comparison.objective) else " points"
+    than, by = shortened(other.name), difference_text(comparison, apart)
+    match apart.outcome:
+        case "better":
+            price = _price(comparison, other)
+            return f"better than {than} by {by.lstrip('+')}{unit}{price}."
+        case "worse":
+            return f"worse than {than} by {by.lstrip('-')}{unit}."
+        case "one seed":
+            return f"{by}{unit} from {than}. One seed cannot tell whether that is noise."
+        case _:
+            mean, half = by.split(" ± ")
+            return (
+                f"{mean}{unit} from {than}: the difference is not larger than the noise "
+                f"(±{half}{unit})."
+            )
+
+
+def _price(comparison: "Comparison", other: "Arm") -> str:
+    """What of accuracy it costs or brings, where something else is the objective."""
+    mine, theirs = comparison.winner().figure("accuracy"), other.figure("accuracy")
+    if comparison.objective == "accuracy" or not len(mine) or not len(theirs):
+        return ""
+    cost = round(100 * (mine.mean() - theirs.mean()), 1)
+    if not cost:
+        return "; accuracy the same"
+    return f"; accuracy {abs(cost):.1f} points {'above' if cost > 0 else 'below'}"
+
+
+def arms_in_full(comparison: "Comparison") -> list["Arm"]:
+    """The arms shown class by class: the baseline, the recommended plan, and the winner."""
+    tested = comparison.tested()
+    if len(tested) <= MOST_IN_FULL:
+        return list(tested)
+    wanted = [baseline_of(comparison).name, comparison.winner().name]
+    wanted += [arm.name for arm in tested if arm.role == "recommended"]
+    return [arm for arm in tested if arm.name in wanted]
+
+
+def shown_figures(comparison: "Comparison") -> list[str]:
+    """Names of the figures that every tested arm has, the most telling first."""
+    wanted = FIGURES_OF_NUMBERS if comparison.task == "regression" else FIGURES
+    return [n for n in wanted if all(len(arm.figure(n)) for arm in comparison.tested())]
+
+
+def runs_text(comparison: "Comparison") -> str:
+    """How many runs of which length there were."""
+    epochs = comparison.epochs
+    whole = n_of(round(epochs), "epoch") if epochs == round(epochs) else f"{epochs:.2g} epochs"
+    length = f"{whole}, {comparison.n_steps:,} steps" if comparison.n_steps else whole
+    if len(comparison.seeds) < 2:
+        return f"one seed; {length}"
+    return f"means of {len(comparison.seeds):,} seeds; {length} each"
+
+
+def parts_texts(comparison: "Comparison") -> list[str]:
+    """Which part of the data is for what, and what else a reader should know of."""
+    texts = []
+    if (parts := comparison.parts) is not None:
+        chosen = f"{parts.inner:,} for choices, " if parts.inner else ""
+        texts.append(
+            f"{parts.train:,} samples trained on, {chosen}{parts.test:,} tested on: {parts.how}."
+        )
+        if parts.n_train_only:
+            texts.append(
+                f"{n_of(parts.n_train_only, 'class', 'classes')} too small to be held out "
+                "from: trained on, and tested nowhere."
+            )
+    return [*texts, *(f"{note[0].upper()}{note[1:]}." for note in comparison.notes)]
+
+
+def unfinished_texts(comparison: "Comparison") -> list[str]:
+    """What became of the arms that were not tested to the end."""
+    texts = []
+    waiting = [shortened(arm.name) for arm in comparison.arms if end_text(arm) == "not run"]
+    if waiting and comparison.interrupted:
+        texts.append(f"Not run yet: {', '.join(waiting)}.")
+    for arm in comparison.arms:
+        name = shortened(arm.name)
+        if arm.failure:
+            texts.append(f"{name} failed: {arm.failure}")
+        elif arm.dropped_at is not None:
+            texts.append(f"{name} was given up after {arm.dropped_at:.0%}: {arm.why_dropped}")
+    return texts

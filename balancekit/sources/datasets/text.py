@@ -1,0 +1,132 @@
+"""A data set of texts as bags of n-grams."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from balancekit.errors import DataError
+from balancekit.labels import Labels
+from balancekit.sources.datasets.ngrams import N_BUCKETS, Bags, bags_of_texts
+from balancekit.sources.datasets.targets import n_outputs_of, target_of, targets_of
+
+__all__ = ["TextDataset"]
+
+MANY_TEXTS = 200
+MOST_KNOWN = 1 << 15
+"""n-grams kept of those of the training part, the most frequent ones."""
+
+MOST_TOKENS = 1024
+LONGEST_SHARE = 0.99
+"""Of the texts of the training part that are kept whole."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class TextDataset:
+    """A map-style data set of texts: `(tokens, target)` each.
+
+    Tokens are int64 [n_tokens], ids of the n-grams of the text from 1, padded with 0: for an
+    `EmbeddingBag(n_known, …, padding_idx=0)`. Until it is `prepared` they are hashed buckets.
+
+    Attributes:
+        labels: of the samples.
+        bags: the n-grams of all texts that were read.
+        rows: which of them the samples are: int64 [n].
+        targets: of all that were read.
+        n_known: ids of tokens, that of padding included.
+        n_tokens: tokens a sample.
+        token_weights: how much each token should weigh, float32 [n_known], once prepared.
+        notes: what was left out, in words.
+    """
+
+    labels: Labels
+    bags: Bags
+    rows: NDArray[np.int64]
+    targets: NDArray[np.generic]
+    n_known: int = N_BUCKETS + 1
+    n_tokens: int = MOST_TOKENS
+    token_weights: NDArray[np.float32] | None = None
+    notes: tuple[str, ...] = ()
+    kind: Literal["text"] = "text"
+
+    @classmethod
+    def of_texts(
+        cls, texts: Sequence[str], labels: Labels, notes: tuple[str, ...] = ()
+    ) -> "TextDataset":
+        """The data set of texts, in the order of their labels.
+
+        >>> data = TextDataset.of_texts(["good", "bad"], Labels.from_names(["yes", "no"]))
+        >>> tokens, target = data[1]
+        >>> target, int((tokens > 0).sum()) == len(set("bad")) + 9
+        (0, False)
+        """
+        if len(texts) != len(labels):
+            raise DataError(f"texts: expected one a label, {len(labels)}, got {len(texts)}")
+        hashed = bags_of_texts(texts)
+        bags = Bags(hashed.tokens + 1, hashed.offsets)  # 0 is padding
+        rows = np.arange(len(labels))
+        return cls(labels=labels, bags=bags, rows=rows, targets=targets_of(labels), notes=notes)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.int64], object]:
+        row = self.rows[index]
+        tokens = np.zeros(self.n_tokens, np.int64)
+        found = self.bags.tokens[self.bags.offsets[row] : self.bags.offsets[row + 1]]
+        tokens[: len(found)] = found[: self.n_tokens]
+        return tokens, target_of(self.targets, int(row))
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(n_known,): what a model of tokens has to know."""
+        return (self.n_known,)
+
+    @cached_property
+    def n_outputs(self) -> int:
+        """Numbers that a model gives."""
+        return n_outputs_of(self.labels)
+
+    def take(self, indices: Sequence[int] | NDArray[np.integer]) -> "TextDataset":
+        """The data set of chosen samples."""
+        chosen = np.asarray(indices, np.int64)
+        return replace(self, labels=self.labels.take(chosen), rows=self.rows[chosen])
+
+    def prepared(self, train_indices: Sequence[int] | NDArray[np.integer]) -> "TextDataset":
+        """The data set with the n-grams that the training part knows, and no other.
+
+        Of many texts, n-grams that occur in one of them alone are left out.
+        """
+        rows = self.rows[np.asarray(train_indices, np.int64)]
+        seen = np.bincount(self.bags.take(rows).tokens, minlength=self.n_known)
+        seen[seen < (2 if len(rows) >= MANY_TEXTS else 1)] = 0
+        # The most frequent first; of those as frequent the lower bucket.
+        known = np.argsort(-seen, kind="stable")[:MOST_KNOWN]
+        known = known[seen[known] > 0]
+        ids = np.zeros(self.n_known, np.int32)
+        ids[known] = np.arange(1, len(known) + 1)
+        bags = self.bags.renamed(ids)
+        lengths = np.diff(bags.offsets)[rows]
+        longest = int(np.quantile(lengths, LONGEST_SHARE, method="higher")) if len(lengths) else 1
+        n_tokens = min(max(1, longest), MOST_TOKENS)
+        # How rare a token is: log of texts over those that carry it, smoothed as scikit-learn's.
+        rarity = 1 + np.log((1 + len(rows)) / (1 + seen[known]))
+        return replace(
+            self,
+            bags=bags,
+            n_known=len(known) + 1,
+            n_tokens=n_tokens,
+            token_weights=np.concatenate([[0], rarity]).astype(np.float32),
+        )
+
+    def __repr__(self) -> str:
+        """A line, not all samples."""
+        return f"{type(self).__name__}({self.describe()})"
+
+    def describe(self) -> str:
+        """What it is, in words."""
+        told = f"{len(self):,} texts as n-grams of letters and words"
+        return "; ".join([told, *self.notes])

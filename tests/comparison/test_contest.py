@@ -1,0 +1,234 @@
+"""Time, halving, failures, Ctrl-C and going on, with made-up runs and a made-up clock."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import balancekit as bk
+from balancekit.comparison.candidates import Candidate
+from balancekit.comparison.contest import Contest
+from balancekit.comparison.kept import Kept
+from balancekit.comparison.results import Measured, Run
+from balancekit.comparison.timing import Speed, Stopwatch, schedule_of
+from balancekit.comparison.trial import RUNGS, Dropped
+from balancekit.errors import DataError, OptionError, TrainingError
+from balancekit.plan import DeferredReweighting
+from balancekit.recommender import baseline
+
+PLAN = baseline(bk.analyze(["a"] * 90 + ["b"] * 10))
+
+
+class Clock:
+    """Time that passes when it is told to."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class MadeUp:
+    """Runs whose results and times are given by name, in place of training."""
+
+    def __init__(self, clock, step_s=0.01, rest_s=0.5, values=None, fails=None, stops_at=None):
+        self.clock, self.step_s, self.rest_s = clock, step_s, rest_s
+        self.values, self.fails = values or {}, fails or {}
+        self.stops_at, self.calls = stops_at, []
+
+    def __call__(self, candidate, seed, n_steps, watch):
+        self.calls.append((candidate.name, seed, n_steps))
+        if self.stops_at is not None and len(self.calls) > self.stops_at:
+            raise KeyboardInterrupt
+        if candidate.name in self.fails:
+            raise self.fails[candidate.name]
+        value, rungs = self.values.get(candidate.name, 0.5), []
+        noise = np.random.default_rng(seed).normal(0, 0.01, 40).round(4)  # shared by the arms
+        drawn = tuple((value + noise).tolist())
+        for step in range(1, n_steps + 1):
+            self.clock.now += self.step_s
+            share = next((r for r in RUNGS if step == round(r * n_steps)), None)
+            if share is not None and not candidate.comes_late:
+                rungs.append(Measured(share=share, value=value, resampled=drawn))
+                if why := watch.why_drop(rungs[-1]):
+                    raise Dropped(share, why)
+            if watch.step(0.0):
+                break
+        self.clock.now += self.rest_s
+        final = Measured(share=1.0, value=value, resampled=drawn)
+        return Run(seed=seed, steps=n_steps, test=final, inner=final, rungs=tuple(rungs))
+
+
+NAMES = {"baseline": "baseline", "recommended": "recommended", "a": "candidate", "b": "candidate"}
+
+
+def contest(clock=None, budget_s=None, folder=None, settings=None, plans=None, **options):
+    clock = clock or Clock()
+    own = {"most_steps": 200, "n_batches": 20, "n_seeds": 3}
+    made_up = {
+        k: options.pop(k)
+        for k in ("step_s", "rest_s", "values", "fails", "stops_at")
+        if k in options
+    }
+    kept = Kept(folder, settings or {"data": "x"}, fresh=options.pop("fresh", False))
+    return Contest(
+        candidates=[
+            Candidate(name, role, (plans or {}).get(name, PLAN)) for name, role in NAMES.items()
+        ],
+        runner=MadeUp(clock, **made_up),
+        kept=kept,
+        stopwatch=Stopwatch(budget_s, clock, kept.used_s()),
+        drops=budget_s is not None,
+        **own | options,
+    )
+
+
+def runs_by_arm(done):
+    return {arm.name: len(arm.runs) for arm in done.arms()}
+
+
+def test_without_a_budget_all_is_run_and_nothing_given_up():
+    done = contest(values={"a": 0.1})
+    done.run()
+    assert runs_by_arm(done) == dict.fromkeys(NAMES, 3)
+    assert {steps for *_, steps in done.runner.calls} == {200}
+
+
+BUDGETS = {
+    "ample": (1000, 0.01, 0.5),
+    "for fewer steps": (20, 0.01, 0.2),
+    "slow steps": (120, 0.1, 1.0),
+    "testing is slow": (60, 0.005, 3.0),
+    "for two plans": (12, 0.02, 0.5),
+}
+
+
+@pytest.mark.parametrize(("budget_s", "step_s", "rest_s"), BUDGETS.values(), ids=BUDGETS.keys())
+def test_a_budget_is_kept_and_every_run_has_as_many_steps(budget_s, step_s, rest_s):
+    clock = Clock()
+    done = contest(clock, budget_s, step_s=step_s, rest_s=rest_s)
+    done.run()
+    assert clock.now <= 1.2 * budget_s
+    assert clock.now >= min(0.6 * budget_s, 0.9 * 12 * (200 * step_s + rest_s)), "time is used"
+    steps = {run.steps for arm in done.arms() for run in arm.runs}
+    assert len(steps) == 1
+    assert steps.pop() <= 200
+    assert min(runs_by_arm(done)[name] for name in ("baseline", "recommended")) >= 1
+
+
+def test_a_budget_that_is_too_small_still_compares_two_plans_and_says_so():
+    done = contest(budget_s=2, step_s=0.1, rest_s=1.0)
+    done.run()
+    assert runs_by_arm(done) == {"baseline": 1, "recommended": 1, "a": 0, "b": 0}
+    assert any("budget is too small" in note for note in done.notes)
+    assert any("left out: a, b" in note for note in done.notes)
+
+
+def test_hopeless_plans_are_given_up_at_the_first_rung_and_pay_for_more_seeds():
+    clock = Clock()
+    values = {"baseline": 0.7, "recommended": 0.8, "a": 0.3, "b": 0.3}
+    done = contest(clock, budget_s=150, step_s=0.04, rest_s=0.5, values=values)
+    done.run()
+    arms = {arm.name: arm for arm in done.arms()}
+    for name in ("a", "b"):
+        assert arms[name].dropped_at == 0.25
+        assert arms[name].why_dropped.startswith("behind recommended by 50 ± ")
+        assert arms[name].runs == ()
+    assert len(arms["baseline"].runs) == len(arms["recommended"].runs) > 3
+    assert clock.now <= 1.2 * 150
+
+
+def test_a_plan_that_is_surely_but_hardly_behind_is_not_hopeless():
+    done = contest(budget_s=200, values={"baseline": 0.8, "recommended": 0.8, "a": 0.79, "b": 0.8})
+    done.run()
+    assert runs_by_arm(done)["a"] == 3
+
+
+def test_what_is_held_against_and_what_comes_late_is_never_given_up():
+    late = PLAN.__class__(data=PLAN.data, objective="accuracy", stages=DeferredReweighting())
+    values = {"baseline": 0.1, "recommended": 0.2, "a": 0.9, "b": 0.1}
+    done = contest(budget_s=200, values=values, plans={"b": late})
+    done.run()
+    assert [arm.name for arm in done.arms() if arm.dropped_at is not None] == []
+    assert runs_by_arm(done) == dict.fromkeys(NAMES, 3)
+
+
+FAILURES = {
+    "the model raises": (RuntimeError("mat1 and mat2"), "RuntimeError: mat1 and mat2"),
+    "loss is NaN": (TrainingError("epoch 0: loss is NaN"), "epoch 0: loss is NaN"),
+    "out of memory": (MemoryError(), "MemoryError"),
+    "of many lines": (ValueError("first\nsecond"), "ValueError: first"),
+}
+
+
+@pytest.mark.parametrize("budget_s", [None, 100], ids=["without budget", "with budget"])
+@pytest.mark.parametrize(("error", "told"), FAILURES.values(), ids=FAILURES.keys())
+def test_a_plan_that_fails_does_not_end_the_others(error, told, budget_s):
+    done = contest(budget_s=budget_s, fails={"a": error})
+    done.run()
+    arms = {arm.name: arm for arm in done.arms()}
+    assert arms["a"].failure == told
+    assert [len(arms[name].runs) for name in ("baseline", "recommended", "b")] == [3, 3, 3]
+
+
+def test_an_interrupted_contest_goes_on_with_what_is_missing(tmp_path):
+    first = contest(folder=tmp_path / "runs", stops_at=5)
+    first.run()
+    assert first.interrupted
+    assert sum(runs_by_arm(first).values()) == 5
+    second = contest(folder=tmp_path / "runs")
+    second.run()
+    assert not second.interrupted
+    assert len(second.runner.calls) == 12 - 5
+    whole = contest()
+    whole.run()
+    assert second.arms() == whole.arms()
+
+
+def test_a_finished_contest_under_a_budget_runs_nothing_again(tmp_path):
+    values = {"baseline": 0.7, "recommended": 0.8, "b": 0.3}
+    options = {"folder": tmp_path / "runs", "budget_s": 150, "step_s": 0.04, "values": values}
+    first, second = contest(**options), contest(**options)
+    first.run()
+    second = contest(**options)
+    second.run()
+    assert second.runner.calls == []
+    assert second.arms() == first.arms()
+    assert second.n_steps == first.n_steps
+
+
+def test_results_of_another_comparison_are_refused_unless_begun_anew(tmp_path):
+    contest(folder=tmp_path / "runs", settings={"data": "x", "epochs": 3}).run()
+    with pytest.raises(OptionError, match=r"epochs was 3, is 4.*--fresh"):
+        contest(folder=tmp_path / "runs", settings={"data": "x", "epochs": 4})
+    again = contest(folder=tmp_path / "runs", settings={"data": "x", "epochs": 4}, fresh=True)
+    again.run()
+    assert len(again.runner.calls) == 12
+
+
+def test_a_folder_of_others_is_refused_and_a_broken_file_named(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(OptionError, match="other files"):
+        contest(folder=tmp_path)
+    contest(folder=tmp_path / "runs").run()
+    (tmp_path / "runs" / "run-0003.json").write_text("{")
+    with pytest.raises(DataError, match=r"run-0003\.json.*--fresh"):
+        contest(folder=tmp_path / "runs")
+
+
+@given(
+    left_s=st.floats(1, 10_000),
+    step_s=st.floats(1e-4, 1),
+    rest_s=st.floats(0, 5),
+    n_plans=st.integers(1, 8),
+    n_seeds=st.integers(1, 5),
+)
+def test_what_is_scheduled_fits_or_is_the_least(left_s, step_s, rest_s, n_plans, n_seeds):
+    speeds = [Speed(step_s, rest_s)] * n_plans
+    found = schedule_of(left_s, speeds, n_seeds, 1000, 40)
+    takes = found.n_seeds * sum(speed.run_s(found.n_steps) for speed in speeds[: found.n_plans])
+    is_least = (found.n_seeds, found.n_plans, found.n_steps) == (1, min(2, n_plans), 50)
+    assert takes <= left_s or is_least
+    assert 1 <= found.n_steps <= 1000
+    assert found.n_steps <= 40 or found.n_steps % 40 == 0 or is_least
