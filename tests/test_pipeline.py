@@ -2,10 +2,12 @@
 
 import copy
 import pickle
+import re
 from dataclasses import replace
 
 import msgspec
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from PIL import Image
@@ -57,6 +59,7 @@ def plan_with(**choices):
 
 
 BALANCED = plan_with(sampling=Uniform(), wanted_prior="uniform", seed=2)
+AFTERWARDS = plan_with(wanted_prior="uniform", correction=CorrectAfterTraining())
 AUGMENTED = msgspec.structs.replace(BALANCED, augmentation=TaskAugmentation(task="natural"))
 
 
@@ -177,6 +180,51 @@ def test_correct_moves_logits_to_the_wanted_prior_or_to_any():
         natural.correct(logits.long())
     with pytest.raises(OptionError, match="prior: expected 3 shares"):
         natural.correct(logits, [0.5, 0.5])
+
+
+def test_correct_takes_words_and_class_names_for_a_prior():
+    natural = build(AFTERWARDS, Vectors(), batch_size=6)
+    names = natural.plan.data.class_names
+    logits = torch.randn(5, 3, dtype=torch.float64)
+    alike = natural.correct(logits, [0.2, 0.3, 0.5])
+    counts = dict(zip(reversed(names), (50, 30, 20), strict=True))
+    assert torch.allclose(natural.correct(logits, counts), alike)
+    assert torch.allclose(natural.correct(logits, torch.tensor([0.2, 0.3, 0.5])), alike, atol=1e-6)
+    even = natural.correct(logits, "uniform")
+    assert torch.allclose(even, natural.correct(logits, [1 / 3] * 3))
+    as_trained = natural.correct(logits, "training").softmax(1)
+    assert torch.allclose(as_trained, logits.softmax(1))  # what it believes in already
+
+
+WRONG_PRIORS = {
+    "another word": ("unifrom", "expected 'training', 'uniform', one share a class or shares by"),
+    "a class missing": ({"a": 0.5, "b": 0.5}, "expected every class of the data, got none for 'c'"),
+    "a class unknown": ({"a": 0.2, "b": 0.2, "c": 0.2, "d": 0.4}, "got 'd'"),
+    "0 by name": ({"a": 0.5, "b": 0.5, "c": 0}, "got 0 for 'c'"),
+    "0 in a list": ([0.5, 0.5, 0], "got 0 for 'c'. A class that hardly ever occurs gets a small"),
+    "NaN": ([0.5, float("nan"), 0.5], "got nan for 'b'"),
+    "words in a list": (["a", "b", "c"], "expected 3 shares above 0, one a class, got ['a'"),
+    "rows of several lengths": ([[1, 2], [3]], "expected 3 shares above 0, one a class, got [[1"),
+    "no numbers": (object(), "expected 3 shares above 0"),
+    "one number": (0.5, "got shape ()"),
+    "too large": ([10**400, 1, 1], "expected 3 shares above 0"),
+    "too large a count": ({"a": 10**400, "b": 1, "c": 1}, "a number too large"),
+}
+
+
+@pytest.mark.parametrize(("prior", "words"), WRONG_PRIORS.values(), ids=WRONG_PRIORS.keys())
+def test_a_prior_that_cannot_be_is_told_by_class(prior, words):
+    pipeline = build(AFTERWARDS, Vectors(), batch_size=6)
+    with pytest.raises(OptionError, match=re.escape(words)) as caught:
+        pipeline.correct(torch.zeros(2, 3), prior)
+    assert str(caught.value).startswith("prior: ")
+
+
+def test_a_column_of_pandas_is_no_prior_as_its_order_is_its_own():
+    natural = build(AFTERWARDS, Vectors(), batch_size=6)
+    column = pd.Series({"c": 0.5, "b": 0.3, "a": 0.2})
+    with pytest.raises(OptionError, match=r"got Series\. Give its to_dict\(\)"):
+        natural.correct(torch.zeros(2, 3), column)
 
 
 def test_what_focal_loss_bends_is_made_straight_before_the_prior_moves():

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 
 import msgspec
 import numpy as np
@@ -222,6 +223,29 @@ def test_labels_are_corrected_one_by_one():
     logits = torch.zeros(1, 3, dtype=torch.float64)
     np.testing.assert_allclose(pipeline.correct(logits, wanted)[0], odds, rtol=1e-9)
     assert torch.equal(pipeline.correct(logits), logits)
+    named = dict(zip(NAMES[::-1], wanted[::-1], strict=True))
+    assert torch.equal(pipeline.correct(logits, named), pipeline.correct(logits, wanted))
+    even = pipeline.correct(logits, "uniform")
+    assert torch.equal(even, pipeline.correct(logits, [0.5, 0.5, 0.5]))
+    # The probability of a label that weighs w at p = 1/2 is 1 / (1 + w): its weight taken back.
+    as_trained = pipeline.correct(logits, "training").sigmoid()
+    np.testing.assert_allclose(as_trained[0], [1 / 2, 1 / 3, 1 / 4], rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("prior", "words"),
+    [
+        ({"common": 0.5, "less": 0.5}, "expected a share for 'rare' too"),
+        ({"common": 0.5, "less": 0.5, "rare": 0.5, "new": 0.5}, "the data alone, got 'new'"),
+        ({"common": 0.5, "less": 1, "rare": 0.5}, "in (0, 1), one a class, got 1 for 'less'"),
+        ([0.5, 0.5, 0.0], "got 0 for 'rare'. A class that hardly ever"),
+    ],
+    ids=["missing", "unknown", "all samples", "none"],
+)
+def test_a_prior_of_labels_that_cannot_be_is_told_by_label(prior, words):
+    pipeline = build(multilabel(Natural()), Rows(), SEVERAL, batch_size=6)
+    with pytest.raises(OptionError, match=re.escape(words)):
+        pipeline.correct(torch.zeros(1, 3), prior)
 
 
 @pytest.mark.parametrize(

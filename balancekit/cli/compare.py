@@ -265,7 +265,7 @@ def _write(
 ) -> None:
     if output is not None:
         write_whole(_as_json(comparison) + b"\n", Path(output))
-    if not comparison.tested():
+    if not comparison.takeable():
         return
     if winner is not None:
         write_whole(comparison.winner_plan().to_toml().encode(), Path(winner))
@@ -285,7 +285,7 @@ def _show(comparison: "Comparison", data: str, output: str | None, winner: str |
     show_comparison(comparison, console)
     if output is not None:
         console.print(Text(f"\nWritten: {output}"), soft_wrap=True)
-    if winner is not None and comparison.tested():
+    if winner is not None and comparison.takeable():
         console.print(Text(f"The plan to take: {winner}"), soft_wrap=True)
         console.print("Next:")
         say_verbatim(console, [shell_command("balancekit", "preview", winner, data)])

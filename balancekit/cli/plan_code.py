@@ -34,10 +34,11 @@ def build_lines(
         "    inputs, targets = pipeline.batch_mix(inputs, targets, step=step)",
         "    loss = pipeline.criterion(model(inputs), targets)  # and so on",
     ]
+    corrected = ", pipeline.correct(logits)" if plan.is_correctable else ""
     return [
         _load_line(path),
         f"pipeline = balancekit.build(plan, {names}, batch_size={batch_size}{length})",
-        "# then pipeline.loader, pipeline.criterion, pipeline.correct(logits)",
+        f"# then pipeline.loader, pipeline.criterion{corrected}",
         *([] if mix is None else mixed),
     ]
 

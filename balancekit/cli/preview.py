@@ -139,7 +139,7 @@ def reading_of(plan: "Plan", reading: Reading) -> Reading:
 
 
 def _show(seen: "Exposure", plan: "Plan", path: str) -> None:
-    from balancekit.cli.recommend import build_lines
+    from balancekit.cli.plan_code import build_lines, whole_lines
     from balancekit.plan import NoAugmentation
     from balancekit.report import show_exposure
     from balancekit.report.exposure_words import schedule_text
@@ -153,4 +153,4 @@ def _show(seen: "Exposure", plan: "Plan", path: str) -> None:
     if later := schedule_text(plan, seen.epochs):
         say(console, later)
     console.print("\nIn your code:")
-    say_verbatim(console, build_lines(plan, path, seen.batch_size))
+    say_verbatim(console, whole_lines(build_lines(plan, path, seen.batch_size), path, None))

@@ -20,7 +20,7 @@ def prior_from_file(option: str, path: str) -> dict[str, Any]:
     """What a JSON, TOML or CSV file says of each class; the numbers are not checked.
 
     JSON and TOML hold one table from class name to number. CSV has two columns, with or without
-    headings, separated by a comma, a semicolon or a tab.
+    headings, separated by a comma, a semicolon or a tab; its shares may be in percent, as 1%.
 
     Args:
         option: that the file was given by.
@@ -89,10 +89,12 @@ def _rows(text: str) -> tuple[list[tuple[str, Any]], list[str]]:
             )
             continue
         name, number = row[0].strip(), _number(row[1])
-        if number is None and not pairs and not problems:
+        if number is None and not pairs and not problems and not _starts_number(row[1]):
             continue  # headings
         if number is None:
-            problems.append(f"line {reader.line_num}: expected a number, got {row[1]!r}")
+            problems.append(
+                f"line {reader.line_num}: expected a number, or a share below 100%, got {row[1]!r}"
+            )
             continue
         pairs.append((name, number))
     if len(problems) > MOST_SHOWN:
@@ -101,10 +103,21 @@ def _rows(text: str) -> tuple[list[tuple[str, Any]], list[str]]:
 
 
 def _number(text: str) -> float | None:
+    """The number of a cell, of 1% a hundredth; None if it is none, or no share of a class."""
+    bare = text.strip().removesuffix("%")
     try:
-        return float(text)
+        number = float(bare)
     except ValueError:
         return None
+    if bare == text.strip():
+        return number
+    # Of 100% nothing is left for others, and as a whole number it would pass for a count.
+    return number / 100 if number < 100 else None
+
+
+def _starts_number(text: str) -> bool:
+    """Whether a cell is rather a number that cannot be read than a heading."""
+    return text.strip().lstrip("+-.,")[:1].isdecimal()
 
 
 def _few(names: Sequence[str]) -> str:

@@ -121,13 +121,14 @@ def recommend(
     check_target("--json", json)
     seconds = None if budget is None else seconds_of("--budget", budget)
     prior = _prior(deployed_prior)
-    chosen = {"objective": objective, "deployed_prior": prior, "budget_s": seconds}
+    chosen: dict[str, Any] = {"objective": objective, "deployed_prior": prior, "budget_s": seconds}
     is_analyzed = _is_analysis(data)
     stats = Stats.load(data) if is_analyzed else analyze_with_progress(data, reading)
     _warn_of_ids(stats)
-    rows = None if is_analyzed or picture_task is not None else _rows_of(stats, data, reading)
+    if not is_analyzed and picture_task is None:
+        chosen["rows"] = _rows_of(stats, data, reading)
     plan = recommender.recommend(
-        stats, picture_task=picture_task, rows=rows, batch_size=batch_size, seed=seed, **chosen
+        stats, picture_task=picture_task, batch_size=batch_size, seed=seed, **chosen
     )
     read_by = {} if is_analyzed else reading.options()
     plan = _with_reading(plan, read_by)

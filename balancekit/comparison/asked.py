@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -24,7 +24,7 @@ from balancekit.comparison.factory import check_model, made_by, name_of
 from balancekit.comparison.kept import Kept
 from balancekit.comparison.own_split import OwnSplit
 from balancekit.comparison.parts import DataParts, Splitter, labels_of_all
-from balancekit.comparison.results import Comparison, Run, floor_of
+from balancekit.comparison.results import Arm, Comparison, Run, floor_of
 from balancekit.comparison.scores import Judge
 from balancekit.comparison.timing import Stopwatch
 from balancekit.comparison.trial import Recipe, Watch, run_of
@@ -124,6 +124,11 @@ class Asked:
         if not contest.interrupted and not any(arm.runs for arm in arms):
             failures = "\n".join(f"  - {arm.name}: {arm.failure}" for arm in arms)
             raise DataError(f"compare: expected a plan that can be trained, got none:\n{failures}")
+        if self._first.inner is not None and _lacks_inner(arms):
+            contest.notes.append(
+                f"the part for choices is too small for {self.judged_by.replace('_', ' ')}, so the "
+                "plan to take is chosen where it is tested"
+            )
         ran = sorted({run.seed for arm in arms for run in arm.runs})
         return Comparison(
             data=DataRef.from_labels(self.labels),
@@ -313,6 +318,11 @@ class Asked:
             "model": name_of(self.model),
             "transform": None if self.transform is None else name_of(self.transform),
         }
+
+
+def _lacks_inner(arms: Sequence[Arm]) -> bool:
+    """Whether there are runs, and the objective of one could not be measured for choices."""
+    return any(run.inner is None for arm in arms for run in arm.runs)
 
 
 def _is_count(value: Any, or_none: bool = False) -> bool:

@@ -5,16 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+import numpy as np
 
 from balancekit.comparison.results import Role
 from balancekit.errors import DataError, OptionError
 from balancekit.flow import analyze
 from balancekit.labels import Labels
 from balancekit.metrics import OBJECTIVES
-from balancekit.plan import DeferredReweighting, Plan, TwoStage, is_steady
+from balancekit.plan import CorrectInTraining, DeferredReweighting, Plan, TwoStage, is_steady
 from balancekit.recommender import Rows, alternatives
 
-__all__ = ["Candidate", "candidates_of", "check_plans", "check_task", "objective_of"]
+__all__ = [
+    "Candidate",
+    "candidates_of",
+    "check_plans",
+    "check_task",
+    "objective_of",
+    "train_alike",
+]
 
 COMPARED = ("classification", "multilabel", "regression")
 """Tasks with one answer a sample, for which models are trained here."""
@@ -24,6 +32,17 @@ MISTAKE = "mistake: "
 
 ROWS_OF_KIND: dict[str | None, Rows] = {"table": "numbers", "text": "text"}
 """What rows hold, as the recommender has it, by the kind of the data set."""
+
+
+TOLD: dict[str, Any] = {
+    "objective": "accuracy",
+    "batch_size": None,
+    "metrics": (),
+    "warnings": (),
+    "reasons": (),
+    "allow_double_correction": False,
+}
+"""Fields of a plan that training here does not depend on, each with one value for all."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +155,19 @@ def candidates_of(
             rows=ROWS_OF_KIND.get(kind),
         )
     return [Candidate(name, _role(name, list(plans)), plan) for name, plan in plans.items()]
+
+
+def train_alike(one: Plan, other: Plan) -> bool:
+    """Whether two plans of the same data give the same models and the same decisions."""
+    other = msgspec.structs.replace(other, data=one.data)  # each run has those of its part
+    # The wanted prior moves nothing but the correction after training.
+    free = TOLD | {"wanted_prior": "training", "correction": CorrectInTraining()}
+    if msgspec.structs.replace(one, **free) != msgspec.structs.replace(other, **free):
+        return False
+    if one.is_corrected_after == other.is_corrected_after:
+        return not one.is_corrected_after or one.wanted_prior == other.wanted_prior
+    after = one if one.is_corrected_after else other
+    return after.is_correctable and bool(np.allclose(after.correction_shift(), 0, atol=1e-12))
 
 
 def _role(name: str, names: Sequence[str]) -> Role:

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 import numpy as np
 
-from balancekit.comparison.candidates import Candidate
+from balancekit.comparison.candidates import Candidate, train_alike
 from balancekit.comparison.differences import Gain, difference_of
 from balancekit.comparison.kept import Decided, Kept, Outcome
 from balancekit.comparison.results import Arm, Measured, Run
@@ -82,10 +82,8 @@ class Contest:
         try:
             decided = self.kept.decided or self._decide()
             self.n_steps = decided.n_steps
-            if decided.left_out:
-                names = ", ".join(decided.left_out)
-                self.notes.append(f"no time for every plan, so these were left out: {names}")
             self._rounds(decided)
+            self._note_left_out()
         except KeyboardInterrupt:
             self.interrupted = True
 
@@ -93,17 +91,35 @@ class Contest:
         """What came of each candidate, in order."""
         return tuple(self._arm(candidate) for candidate in self.candidates)
 
+    def _trained(self) -> list[Candidate]:
+        """The candidates that are trained: of those that train alike one."""
+        return [one for one in self.candidates if self._first_like(one) is one]
+
+    def _first_like(self, candidate: Candidate) -> Candidate:
+        """The one that is trained for all that train like a candidate, often itself."""
+        alike = [one for one in self.candidates if train_alike(one.plan, candidate.plan)]
+        # One that is never given up, if there is one among them.
+        return min(alike, key=lambda one: not one.stays)
+
+    def _note_left_out(self) -> None:
+        arms = self.arms()
+        names = [a.name for a in arms if not a.runs and not a.failure and a.dropped_at is None]
+        if names:
+            self.notes.append(f"no time for every plan, so these were left out: {', '.join(names)}")
+
     def _arm(self, candidate: Candidate) -> Arm:
-        outcomes = [one for one in self.kept.outcomes if one.arm == candidate.name]
+        trained = self._first_like(candidate).name
+        outcomes = [one for one in self.kept.outcomes if one.arm == trained]
         dropped = next((one for one in outcomes if one.dropped_at is not None), None)
         return Arm(
             name=candidate.name,
             role=candidate.role,
             plan=candidate.plan,
             runs=tuple(one.run for one in outcomes if one.run is not None),
-            failure=self.failures.get(candidate.name, ""),
+            failure=self.failures.get(trained, ""),
             dropped_at=None if dropped is None else dropped.dropped_at,
             why_dropped="" if dropped is None else dropped.why,
+            same_as="" if trained == candidate.name else trained,
         )
 
     # --- how much -----------------------------------------------------------------------
@@ -114,7 +130,7 @@ class Contest:
             decided = Decided(n_steps=self.most_steps, n_seeds=self.n_seeds)
         else:
             self._measure(self.stopwatch.budget_s)
-            alive = [one for one in self.candidates if one.name not in self.failures]
+            alive = [one for one in self._trained() if one.name not in self.failures]
             # Those that are held against come first, as the last are left out first.
             alive.sort(key=lambda one: not one.stays)
             schedule = self._schedule(alive)
@@ -143,8 +159,8 @@ class Contest:
 
     def _measure(self, budget_s: float) -> None:
         """Train a few steps of each candidate, the first twice: libraries load in between."""
-        first = self.candidates[0]
-        for number, candidate in enumerate((first, *self.candidates)):
+        trained = self._trained()
+        for number, candidate in enumerate((trained[0], *trained)):
             if candidate.name in self.failures:
                 continue
             measured = [self._speeds[name] for name in self._speeds]
@@ -153,7 +169,7 @@ class Contest:
                 self._speeds[candidate.name] = slowest
                 continue
             self._tell(0.0, f"measuring {candidate.name}")
-            most_s = min(MOST_PROBE_S, PROBE_SHARE * budget_s / (2 + len(self.candidates)))
+            most_s = min(MOST_PROBE_S, PROBE_SHARE * budget_s / (2 + len(trained)))
             probe = _Probe(self.stopwatch, most_s)
             n_steps = min(MOST_STEPS, self.most_steps) if number else WARM_STEPS
             began = self.stopwatch.elapsed()
@@ -172,15 +188,46 @@ class Contest:
                     self.notes.append(f"time was over before all of seed {seed + 1} had run")
                     return
             seed += 1
+            if seed == decided.n_seeds and not decided.is_over:
+                decided = self._catch_up(decided)
             may_add = seed == n_seeds < 2 * decided.n_seeds and not decided.is_over
             if may_add and self._can_afford(decided):
                 n_seeds += 1
         self.kept.decide(msgspec.structs.replace(decided, n_seeds=n_seeds, is_over=True))
 
-    def _alive(self, decided: Decided) -> list[Candidate]:
+    def _catch_up(self, decided: Decided) -> Decided:
+        """Run plans that were left out in the time left over, and say which still are.
+
+        One for which there is no time under every seed stays among those left out, so that
+        more seeds are for the others.
+        """
+        left_out, spare_s, began = list(decided.left_out), self._spare_s, self.stopwatch.elapsed()
+        for candidate in [one for one in self._trained() if one.name in left_out]:
+            for seed in range(decided.n_seeds):
+                is_kept = self.kept.of(candidate.name, seed) is not None
+                if not is_kept and self._expected(candidate) > self.stopwatch.left():
+                    break
+                self._run(candidate, seed, decided.n_seeds)
+                if candidate in self._gone():
+                    left_out.remove(candidate.name)
+                    break
+            else:
+                left_out.remove(candidate.name)
+        self._spare_s = spare_s - (self.stopwatch.elapsed() - began)
+        caught_up = msgspec.structs.replace(decided, left_out=tuple(left_out))
+        self.kept.decide(caught_up)
+        return caught_up
+
+    def _gone(self) -> list[Candidate]:
+        """Those that failed or were given up."""
         gone = {one.arm for one in self.kept.outcomes if one.dropped_at is not None}
-        gone |= self.failures.keys() | set(decided.left_out)
-        return [one for one in self.candidates if one.name not in gone]
+        return [one for one in self._trained() if one.name in gone | self.failures.keys()]
+
+    def _alive(self, decided: Decided) -> list[Candidate]:
+        gone = self._gone()
+        return [
+            one for one in self._trained() if one not in gone and one.name not in decided.left_out
+        ]
 
     def _can_afford(self, decided: Decided) -> bool:
         """Whether what was saved by giving up pays for one more seed of the others."""
@@ -188,7 +235,7 @@ class Contest:
         # Where steps were cut to fit, what is left over was meant to be used.
         is_short = self.n_steps < self.most_steps and self.stopwatch.budget_s is not None
         spare = max(self._spare_s, self.stopwatch.left() if is_short else 0.0)
-        if not needed or spare < needed:
+        if not needed or min(spare, self.stopwatch.left()) < needed:
             return False
         self._spare_s -= needed
         return True
@@ -198,8 +245,11 @@ class Contest:
         own = [one.seconds for one in self.kept.outcomes if one.arm == candidate.name and one.run]
         if own:
             return float(np.mean(own))
-        speed = self._speeds.get(candidate.name)
-        return 0.0 if speed is None else speed.run_s(self.n_steps)
+        if speed := self._speeds.get(candidate.name):
+            return speed.run_s(self.n_steps)
+        # Gone on with: as long as the runs of the others.
+        others = [one.seconds for one in self.kept.outcomes if one.run]
+        return float(np.mean(others)) if others else 0.0
 
     def _run(self, candidate: Candidate, seed: int, n_seeds: int) -> bool:
         """One run, unless it is kept already; False if there is no time for it."""
@@ -209,7 +259,7 @@ class Contest:
         must = candidate.stays and seed == 0
         if not must and not self.stopwatch.has_room_for(expected):
             return False
-        share = len(self.kept.outcomes) / (n_seeds * len(self.candidates))
+        share = len(self.kept.outcomes) / (n_seeds * len(self._trained()))
         self._tell(min(share, 1.0), f"{candidate.name}, seed {seed + 1} of {n_seeds}")
         began = self.stopwatch.elapsed()
         watch = _Judging(self, candidate, seed)
@@ -312,14 +362,16 @@ class _Probe:
         n_measured = len(self._times) - WARM_STEPS
         # A step that takes long is measured well by few.
         is_late = self._times[-1] > self._ends
-        return is_late and (n_measured >= FEWEST_STEPS or self._times[-1] > self._last)
+        is_enough = n_measured >= FEWEST_STEPS or self._times[-1] > self._last
+        # From one alone nothing tells its time from that of building and testing.
+        return is_late and is_enough and len(self._times) > 1
 
     def why_drop(self, rung: Measured) -> str:
         return ""
 
     def speed(self, took_s: float) -> Speed:
         """The speed, of a run that took so many seconds in all."""
-        times = self._times[min(WARM_STEPS, len(self._times) - 1) :] or [0.0]
+        times = self._times[min(WARM_STEPS, max(0, len(self._times) - 2)) :] or [0.0]
         step_s = (times[-1] - times[0]) / max(1, len(times) - 1)
         if len(times) < 2:  # so few steps that all of it is taken for them
             return Speed(took_s / max(1, len(self._times)), took_s)

@@ -80,6 +80,7 @@ class Arm(_Part, frozen=True, kw_only=True):
         failure: why the plan could not be trained, in words; "" if it could.
         dropped_at: share of the steps after which it was given up, if it was.
         why_dropped: in words.
+        same_as: name of the arm whose runs these are, as its plan trains alike.
     """
 
     name: str
@@ -89,6 +90,7 @@ class Arm(_Part, frozen=True, kw_only=True):
     failure: str = ""
     dropped_at: float | None = None
     why_dropped: str = ""
+    same_as: str = ""
 
     @property
     def confusions(self) -> tuple[tuple[tuple[int, ...], ...], ...]:
@@ -208,6 +210,15 @@ class Comparison(_Part, frozen=True, kw_only=True):
         """The arms that were trained and tested to the end, with one seed at least."""
         return tuple(arm for arm in self.arms if arm.runs)
 
+    def takeable(self) -> tuple[Arm, ...]:
+        """The tested arms that are no known mistake, of which the winner is one.
+
+        Those that failed or were given up under a later seed only where there are no others.
+        """
+        tested = tuple(arm for arm in self.tested() if arm.role != "mistake")
+        whole = tuple(arm for arm in tested if not arm.failure and arm.dropped_at is None)
+        return whole or tested
+
     def difference(self, name: str, other: str | None = None, *, part: Part = "test") -> Difference:
         """How much better an arm is than another in the objective, with its 95 % interval.
 
@@ -260,15 +271,17 @@ class Comparison(_Part, frozen=True, kw_only=True):
 
         Judged on the inner part where there is one, so that the figures of the test part are
         of no choice. Where several are better, the best of them. Held against each other
-        candidate at a level that allows for their number (Bonferroni).
+        candidate at a level that allows for their number (Bonferroni). A known mistake is never
+        taken, even where it measures better.
 
         Raises:
-            DataError: no arm was tested.
+            DataError: no arm was tested that is no known mistake.
         """
-        tested = [arm for arm in self.tested() if not arm.failure and arm.dropped_at is None]
-        tested = tested or list(self.tested())
+        tested = self.takeable()
         if not tested:
-            raise DataError("comparison: expected an arm that was tested, got none")
+            raise DataError(
+                "comparison: expected an arm that was tested and is no known mistake, got none"
+            )
         part: Part = "inner" if tested[0].runs[0].inner is not None else "test"
         gains = {arm.name: self._gain(arm, part) for arm in tested}
         favourite = next((arm for arm in tested if arm.role == "recommended"), None)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from balancekit.comparison.precision import AveragePrecision
 from balancekit.comparison.results import Measured, Run
+from balancekit.errors import DataError
 from balancekit.labels import Task
 from balancekit.metrics import (
     accuracy,
@@ -76,9 +77,13 @@ class Judge:
     class_counts: NDArray[np.int64]
     train_values: Floats | None = field(default=None, repr=False)
 
-    def measured(self, held: Held, share: float = 1.0) -> Measured:
-        """The objective on the inner part; of several labels by their best thresholds on it."""
-        return self._objective(self._at_best_thresholds(held, held), share)
+    def measured(self, held: Held, share: float = 1.0) -> Measured | None:
+        """The objective on the inner part; of several labels by their best thresholds on it.
+
+        None where the part lacks what the objective is of, such as the rarer of two classes.
+        """
+        found = self._objective(self._at_best_thresholds(held, held), share)
+        return None if np.isnan(found.value) else found
 
     def run(self, held: Held, inner: Held | None, run: Run) -> Run:
         """The run with all figures of the test part.
@@ -87,11 +92,20 @@ class Judge:
             held: outputs on the test part.
             inner: on the inner part, by which thresholds of several labels are chosen.
             run: what is known of the training itself.
+
+        Raises:
+            DataError: the test part lacks what the objective is of.
         """
         from msgspec.structs import replace
 
         judged = held if inner is None else self._at_best_thresholds(held, inner)
         test = self._objective(judged)
+        if np.isnan(test.value):
+            raise DataError(
+                f"{self.objective}: expected samples to measure it on in the test part, got none "
+                "of the rarer class or labels. Give more data, or another objective, such as "
+                "balanced_accuracy"
+            )
         if self.task == "regression":
             assert self.train_values is not None
             return replace(run, test=test, figures=self._errors(held))

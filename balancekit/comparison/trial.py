@@ -196,9 +196,11 @@ class _Rungs:
             return
         inner = _held(self.net, self.pipeline, self.recipe, self.parts.inner, self.parts.inner_ids)
         self.net.train()
-        self.rungs.append(self.judge.measured(inner, share))
-        why = self.watch.why_drop(self.rungs[-1])
-        if why:
+        measured = self.judge.measured(inner, share)
+        if measured is None:
+            return
+        self.rungs.append(measured)
+        if why := self.watch.why_drop(measured):
             raise Dropped(share, why)
 
 

@@ -1,12 +1,12 @@
 """Pipeline: a plan and a data set made into ordinary torch objects."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
@@ -16,6 +16,7 @@ from balancekit.errors import OptionError
 from balancekit.losses.heads import init_bias_
 from balancekit.losses.prior_correction import correct_label_prior, correct_prior
 from balancekit.pipeline.keyed_dataset import InOrder, KeyedDataset
+from balancekit.pipeline.prior_in_use import prior_in_use
 from balancekit.pipeline.telling_loader import tell_epoch
 from balancekit.plan import (
     EqlV2,
@@ -76,7 +77,11 @@ class Pipeline:
         tell_epoch(self.criterion, self.batch_mix, self.plan, epoch)
 
     def correct(
-        self, logits: Tensor, prior: ArrayLike | None = None, *, class_dim: int | None = None
+        self,
+        logits: Tensor,
+        prior: ArrayLike | Mapping[str, float] | None = None,
+        *,
+        class_dim: int | None = None,
     ) -> Tensor:
         """Logits for the prior that decisions should assume, from those of the model.
 
@@ -87,8 +92,10 @@ class Pipeline:
         Args:
             logits: float [..., n_classes], or [N, n_classes, H, W] of segmentation, of a model
                 trained with this pipeline.
-            prior: shares of the classes in use, [n_classes]; the plan's wanted prior if not
-                given. For multi-label data, the prior of each label.
+            prior: how frequent the classes are in use: "training", "uniform", shares
+                [n_classes], or shares or whole counts by class name; the plan's wanted prior if
+                not given. For multi-label data the prior of each label, in (0, 1); "uniform" is
+                one half.
             class_dim: the axis of the classes: 1 in segmentation and else the last, if not given.
 
         Raises:
@@ -97,8 +104,8 @@ class Pipeline:
         """
         if class_dim is None:
             class_dim = 1 if self.plan.data.task == "segmentation" else -1
-        wanted = None if prior is None else np.asarray(prior, np.float64)
-        self._check_correctable(logits, wanted, class_dim)
+        self._check_correctable(logits, class_dim)
+        wanted = None if prior is None else prior_in_use(self.plan, prior)
         shift = torch.as_tensor(self.plan.correction_shift(wanted)).to(logits.device)
         if self.plan.prior_of == "labels":
             of_focal = self.plan.loss.gamma if isinstance(self.plan.loss, SigmoidFocal) else None
@@ -106,9 +113,7 @@ class Pipeline:
         gamma = self.plan.loss.gamma if isinstance(self.plan.loss, Focal) else None
         return correct_prior(logits, shift, gamma=gamma, class_dim=class_dim)
 
-    def _check_correctable(
-        self, logits: Tensor, wanted: NDArray[np.float64] | None, class_dim: int
-    ) -> None:
+    def _check_correctable(self, logits: Tensor, class_dim: int) -> None:
         n_classes = len(self.plan.data.class_names)
         if self.plan.prior_of == "none":
             raise OptionError(
@@ -121,10 +126,6 @@ class Pipeline:
             raise OptionError(
                 f"logits: expected float, {n_classes} classes, the class dimension {where}, got "
                 f"{logits.dtype} {tuple(logits.shape)}. class_dim= names another axis"
-            )
-        if wanted is not None and (wanted.shape != (n_classes,) or not np.all(wanted > 0)):
-            raise OptionError(
-                f"prior: expected {n_classes} shares above 0, one a class, got shape {wanted.shape}"
             )
 
     def test_loader(self, dataset: Any, **loader_options: Any) -> DataLoader[Any]:

@@ -7,9 +7,12 @@ import msgspec
 from balancekit.labels import Labels, Media, Task
 from balancekit.stats import Counts, Stats, fingerprint_of
 
-__all__ = ["DataRef", "data_differences"]
+__all__ = ["DataRef", "are_comparable", "data_differences"]
 
 MOST_SHOWN = 5
+
+FEW_APART = 0.05
+"""Share of the pictures that broken files may explain: more were held out, or added."""
 
 
 class DataRef(
@@ -62,6 +65,11 @@ class DataRef(
         )
 
 
+def are_comparable(ours: DataRef, theirs: DataRef) -> bool:
+    """Whether a plan for one data set can be taken to another: same task, classes and order."""
+    return ours.task == theirs.task and ours.class_names == theirs.class_names
+
+
 def data_differences(ours: DataRef, theirs: DataRef) -> list[str]:
     """How other data differ from those of a plan, each difference with what to do about it.
 
@@ -80,10 +88,11 @@ def data_differences(ours: DataRef, theirs: DataRef) -> list[str]:
     if ours.class_names != theirs.class_names:
         return _name_differences(ours.class_names, theirs.class_names)
     if ours.class_counts != theirs.class_counts:
-        return [
+        told = (
             f"expected {ours.n_samples:,} samples with class counts {_few(ours.class_counts)}, got "
             f"{theirs.n_samples:,} with {_few(theirs.class_counts)}: {_moved_most(ours, theirs)}"
-        ]
+        )
+        return [told, *_of_broken_pictures(ours, theirs)]
     if ours.n_samples != theirs.n_samples:
         return [
             f"expected {ours.n_samples:,} samples, got {theirs.n_samples:,}, with the same class "
@@ -137,6 +146,21 @@ def _moved_most(ours: DataRef, theirs: DataRef) -> str:
     told = ", ".join(f"{name!r} {before:,} → {after:,}" for name, before, after in rows[:3])
     more = len(rows) - 3
     return f"{told} and {more:,} more" if more > 0 else told
+
+
+def _of_broken_pictures(ours: DataRef, theirs: DataRef) -> list[str]:
+    """What explains that a few pictures are in one of the two alone."""
+    gone = ours.n_samples - theirs.n_samples
+    pairs = list(zip(ours.class_counts, theirs.class_counts, strict=True))
+    one_way = all(a >= b for a, b in pairs) if gone > 0 else all(a <= b for a, b in pairs)
+    few = 0 < abs(gone) <= max(1, FEW_APART * max(ours.n_samples, theirs.n_samples))
+    if "pictures" not in (ours.media, theirs.media) or not (few and one_way):
+        return []
+    return [
+        "Pictures that cannot be decoded are left out by open_dataset: `balancekit analyze "
+        "--verify decode` names them; delete them, or take plan.for_data(labels) with the labels "
+        "of the data set"
+    ]
 
 
 def _few(values: Sequence[object]) -> str:

@@ -25,7 +25,7 @@ from balancekit.plan.choices import (
     Correction,
     NoAugmentation,
 )
-from balancekit.plan.data_ref import DataRef, data_differences
+from balancekit.plan.data_ref import DataRef, are_comparable, data_differences
 from balancekit.plan.effective_prior import EffectivePrior
 from balancekit.plan.loss_choices import (
     ClassBalanced,
@@ -41,6 +41,7 @@ from balancekit.plan.shares import target_shares
 from balancekit.plan.stages import DeferredReweighting, OneStage, Stages, TwoStage
 from balancekit.plan.targets import Natural, Targets
 from balancekit.priors import believed_label_prior, class_shares, label_prior_shift
+from balancekit.stats import Stats
 from balancekit.weights import effective_number_weights
 
 __all__ = ["Confidence", "Metric", "Objective", "Plan", "Reason"]
@@ -331,10 +332,38 @@ class Plan(_Part, frozen=True, kw_only=True):
             "another: the plan's [data] was changed by hand"
         ]
         raise PlanError(
-            f"plan: {'. '.join(told)}. Make a plan for these data, after a part was held out: "
-            "balancekit.recommend(balancekit.analyze(train)); or insist with "
+            f"plan: {'. '.join(told)}. {_carried_by(self.data, theirs)}Make a plan for these data: "
+            "balancekit.recommend(balancekit.analyze(labels)); or insist with "
             "allow_other_data=True (--allow-other-data)."
         )
+
+    def for_data(self, data: Stats | Labels | DataRef) -> "Plan":
+        """The same choices for other data of the same classes, such as a part to train on.
+
+        What follows from the counts follows those of the new data: draws, shifts of logits, the
+        weights of `ClassBalanced`. Numbers that stand in the plan stay as they are: weights of
+        classes and of positives, a wanted prior given by shares, and what reasons and metrics
+        tell. They fit parts drawn at random, which have about the same shares; where the shares
+        are others, make a plan anew.
+
+        Args:
+            data: an analysis, or labels, with the plan's class names in its order.
+
+        Raises:
+            PlanError: the task, the class names or their order differ, or the choices cannot be
+                for these data.
+            OptionError: `data` is neither of these.
+        """
+        theirs = _ref_of(data)
+        if not are_comparable(self.data, theirs):
+            told = ". ".join(data_differences(self.data, theirs))
+            raise PlanError(
+                f"plan: {told}. A plan is carried to data of its own task and classes alone; make "
+                "one for these: balancekit.recommend(balancekit.analyze(data))."
+            )
+        media = self.data.media if theirs.media == "unknown" else theirs.media
+        theirs = msgspec.structs.replace(theirs, media=media)
+        return msgspec.structs.replace(self, data=theirs).check()
 
     def to_toml(self) -> str:
         """The plan as TOML text, with a comment above each table."""
@@ -362,6 +391,27 @@ class Plan(_Part, frozen=True, kw_only=True):
         if problems:
             raise PlanError(file.located(problems))
         return msgspec.convert(file.fields, cls)
+
+
+def _ref_of(data: Stats | Labels | DataRef) -> DataRef:
+    """The data that are meant, however they are given."""
+    if isinstance(data, DataRef):
+        return data
+    if isinstance(data, Stats):
+        return DataRef.from_stats(data)
+    if isinstance(data, Labels):
+        return DataRef.from_labels(data)
+    raise OptionError(
+        "for_data: expected what balancekit.analyze or balancekit.read gives, got "
+        f"{type(data).__name__}"
+    )
+
+
+def _carried_by(ours: DataRef, theirs: DataRef) -> str:
+    """How a plan is taken along to other data, where it can be."""
+    if not are_comparable(ours, theirs):
+        return ""
+    return "After a part was held out: plan.for_data(balancekit.analyze(train)). "
 
 
 def _stood_in(fields: dict[str, Any]) -> Plan:

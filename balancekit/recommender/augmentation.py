@@ -20,6 +20,9 @@ __all__ = ["Rows", "chosen_augmentation"]
 
 Rows = Literal["numbers", "text"]
 
+STEEP = 10
+"""Imbalance ratio from which on rows are mixed."""
+
 OF_NUMBERS = ("arff",)
 """Formats whose rows are numbers, or are made numbers, as they stand."""
 
@@ -72,16 +75,23 @@ def _of_rows(stats: Stats, objective: Objective, rows: Rows | None) -> tuple[Aug
     elif not is_numbers:
         because = "the samples are not known to be pictures, nor rows of numbers"
         instead = '--picture-task, if they are pictures; kind = "rows", if they are numbers'
-    elif stats.task not in ("classification", "multilabel"):
-        because, instead = "the targets are no classes, whose shares could be mixed", "nothing"
+    elif stats.task != "classification":
+        because = "mixing rows has been measured for one class a sample alone"
+        instead = 'kind = "rows", if `balancekit compare` finds it better'
+    elif (ratio := _imbalance_ratio(stats)) < STEEP:
+        because = (
+            f"imbalance ratio {ratio:.1f} is below {STEEP}: mixing rows wins on some such tables "
+            "and loses on others"
+        )
+        instead = 'kind = "rows", if `balancekit compare` finds it better'
     elif objective == "calibration":
         because = "a model of mixed rows is less sure than it should be"
         instead = 'kind = "rows" with a temperature fitted on validation data'
     else:
         reason = Reason(
             part="augmentation",
-            because="a network learns few rows by heart and then moving the prior no longer "
-            "helps; what lies between two rows of numbers keeps it from that",
+            because=f"imbalance ratio {ratio:.0f}: a network learns few rows by heart, and then "
+            "moving the prior no longer helps; what lies between two rows keeps it from that",
             source="Zhang et al. 2018 (arXiv 1710.09412), section 3.5; measured in "
             "docs/explanation/recommendations.md",
             instead='kind = "none", for trees and other models that do not train in batches',
@@ -89,6 +99,11 @@ def _of_rows(stats: Stats, objective: Objective, rows: Rows | None) -> tuple[Aug
         return RowAugmentation(), reason
     reason = Reason(part="augmentation", because=because, source="none needed", instead=instead)
     return NoAugmentation(), reason
+
+
+def _imbalance_ratio(stats: Stats) -> float:
+    filled = [count for count in stats.class_counts if count]
+    return max(filled) / min(filled)
 
 
 def _picture_task(stats: Stats, given: str | None) -> tuple[str, str]:

@@ -59,7 +59,7 @@ def alternatives(
         budget_s=budget_s,
         seed=seed,
     )
-    decision = decide(stats, objective, deployed_prior, budget_s)
+    decision = decide(stats, objective, deployed_prior, budget_s, rows)
     plans = {"baseline": baseline(stats, objective=recommended.objective, seed=seed)}
     plans["recommended"] = recommended
     known = load_rules().strategies

@@ -82,7 +82,7 @@ def recommend(
     >>> plan.sampling, plan.loss
     (Natural(), LogitAdjusted(tau=1.0))
     """
-    decision = decide(stats, objective, deployed_prior, budget_s)
+    decision = decide(stats, objective, deployed_prior, budget_s, rows)
     rule, facts = decision.rule, decision.facts
     augmentation, why_augmentation = chosen_augmentation(
         stats, decision.objective, picture_task, rows, tuple(findings)
@@ -106,6 +106,7 @@ def decide(
     objective: Objective | None = None,
     deployed_prior: DeployedPrior = None,
     budget_s: float | None = None,
+    rows: Rows | None = None,
 ) -> Decision:
     """The rule for the data that `stats` describes, and the facts that it was taken by.
 
@@ -114,6 +115,7 @@ def decide(
         objective: as for `recommend`.
         deployed_prior: as for `recommend`.
         budget_s: as for `recommend`.
+        rows: as for `recommend`.
 
     Raises:
         DataError: fewer than two classes have samples.
@@ -125,6 +127,8 @@ def decide(
         raise OptionError(f"budget_s: expected seconds above 0, got {budget_s!r}")
     prior, wanted = wanted_prior(stats, chosen, deployed_prior)
     facts = _facts(stats, chosen, wanted, float("inf") if budget_s is None else budget_s)
+    if rows == "text" or (rows is None and stats.format == "text"):
+        facts = msgspec.structs.replace(facts, media="text")
     return Decision(load_rules().first(facts), facts, chosen, prior)
 
 

@@ -8,11 +8,15 @@ import msgspec
 from balancekit.labels import Media, Task
 from balancekit.plan import Objective
 
-__all__ = ["Bounds", "Check", "Condition", "Facts", "Wanted"]
+__all__ = ["Bounds", "Check", "Condition", "Facts", "Inputs", "Wanted"]
 
 Wanted = Literal["training", "between", "uniform", "given"]
 """Class prior that decisions should assume: that of the data, the square root of it, every class
 the same, or shares of the user's own."""
+
+
+Inputs = Media | Literal["text"]
+"""What samples are; texts are told from other rows where that is known."""
 
 
 class _Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -23,6 +27,7 @@ class Facts(_Record, frozen=True, kw_only=True):
     """What the rules look at.
 
     Attributes:
+        media: of the samples; "text" for rows that are known to hold texts.
         n_classes: classes with samples; of a regression, bins.
         imbalance_ratio: of the largest class to the smallest, in the unit of the task.
         smallest: samples of the class that fewest carry.
@@ -32,7 +37,7 @@ class Facts(_Record, frozen=True, kw_only=True):
     """
 
     task: Task
-    media: Media
+    media: Inputs
     objective: Objective
     wanted: Wanted
     n_samples: int
@@ -93,7 +98,7 @@ class Condition(_Record, frozen=True, kw_only=True):
     """
 
     task: tuple[Task, ...] = ()
-    media: tuple[Media, ...] = ()
+    media: tuple[Inputs, ...] = ()
     objective: tuple[Objective, ...] = ()
     wanted: tuple[Wanted, ...] = ()
     n_samples: Bounds = Bounds()

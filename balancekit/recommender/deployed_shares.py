@@ -79,7 +79,10 @@ def _by_name(given: Mapping[str, float], class_names: Sequence[str]) -> list[flo
                 f"expected shares that sum to 1, or whole counts, got a sum of {total:.4g}"
             )
     if problems:
-        raise OptionError(f"deployed_prior: {'; '.join(problems)}")
+        by_letters = {name.casefold(): name for name in missing}
+        meant = [by_letters[key] for name in unknown if (key := name.casefold()) in by_letters]
+        hint = f". Did you mean {_few(meant)}?" if meant else ""
+        raise OptionError(f"deployed_prior: {'; '.join(problems)}{hint}")
     return [float(by_name[name]) / total for name in class_names]
 
 

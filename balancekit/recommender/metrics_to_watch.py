@@ -95,21 +95,40 @@ def metrics_to_watch(plan: Plan, held_out: HeldOut) -> tuple[tuple[Metric, ...],
 
 def _metric(name: str, plan: Plan, held_out: HeldOut) -> Metric:
     measured = "recall" if name == "recall_per_class" else name
-    counts = held_out.counts[held_out.counts > 0]
     if plan.data.task in PIXELS_ARE_NO_SAMPLES:
         because = f"on {held_out.what}; pixels and boxes of one picture err together, so that "
         return Metric(name=name, confidence="low", because=f"{because}no interval follows")
-    if measured not in get_args(MeasuredBySamples) or not counts.size:
+    if measured not in get_args(MeasuredBySamples):
         return Metric(name=name, because=f"on {held_out.what}; counts alone give no interval")
+    without = _without_samples(plan, held_out) if name != "accuracy" else ""
+    counts = held_out.counts[held_out.counts > 0]
+    if without or not counts.size:
+        return Metric(name=name, confidence="low", because=without or f"no sample: {held_out.what}")
     if measured == "recall":
         counts = counts[[np.argmin(counts)]]
     if plan.data.task == "classification" and len(counts) == 2 and name != "accuracy":
         counts = counts if name in ("balanced_accuracy", "macro_f1") else counts[[counts.argmin()]]
     half = expected_half_width(cast(MeasuredBySamples, measured), counts)
     of = "of the smallest class, " if measured == "recall" else ""
-    n_samples = round(float(counts.sum()))
-    because = f"{of}{n_samples:,} sample{'s' * (n_samples != 1)}: {held_out.what}"
+    n = round(float(counts.sum()))
+    # Samples with several labels are counted once for each.
+    are_labels = plan.data.task == "multilabel" and measured != "recall"
+    noun, within = ("label", " in") if are_labels else ("sample", ":")
+    because = f"{of}{n:,} {noun}{'s' * (n != 1)}{within} {held_out.what}"
     return Metric(name=name, half_width=_rounded(half), confidence=_trust(half), because=because)
+
+
+def _without_samples(plan: Plan, held_out: HeldOut) -> str:
+    """How many classes to be learned have no held-out sample, in words; empty if all have."""
+    trained = np.array(plan.data.class_counts) > 0
+    n_without = int(np.sum(trained & (np.round(held_out.counts) == 0)))
+    if not n_without:
+        return ""
+    have = "has" if n_without == 1 else "have"
+    return (
+        f"{n_without:,} of {int(trained.sum()):,} classes {have} no sample at all in "
+        f"{held_out.what}; no interval follows"
+    )
 
 
 def _trust(half_width: float) -> Confidence:

@@ -12,6 +12,7 @@ from balancekit.report.comparison_words import (
     baseline_of,
     comparison_verdict,
     difference_text,
+    digits_of,
     end_text,
     figure_text,
     head_text,
@@ -20,7 +21,10 @@ from balancekit.report.comparison_words import (
     outcome_text,
     parts_texts,
     runs_text,
+    share_a_seed,
+    shown_arms,
     shown_figures,
+    trained_as,
     unfinished_texts,
 )
 from balancekit.report.line_plot import Scale, line_plot
@@ -51,7 +55,7 @@ MOST_CONFUSED = 40
 LONGEST_LEGEND = 24
 LEAST_IN_A_BIN = 10
 """Samples of a tenth of confidence that is drawn: fewer tell nothing."""
-ROW, ROOM = 26, 130
+ROW, ROOM = 26, 160
 """Sizes in px of the forest plot: of a row, of the numbers on its right."""
 
 INK_OF = {"better": "var(--good, #047857)", "worse": "var(--bad, #c81e1e)"}
@@ -79,13 +83,14 @@ def comparison_section(comparison: "Comparison") -> dict[str, Any]:
         "verdict": printable(comparison_verdict(comparison)),
         "tone": "good" if found is not None and found.is_clear("better") else "fair",
         "runs": runs_text(comparison),
-        "baseline": shortened(baseline.name),
+        "baseline": printable(baseline.name),
         "forest": _forest(comparison, apart, baseline),
-        "forest_caption": f"How much better each plan is than {shortened(baseline.name)} in "
-        f"{objective}{unit}, with 95 % intervals. One that holds 0 is not told from noise.",
-        "caption": f"Means over seeds. The plan to take: {printable(shortened(winner.name))}.",
+        "forest_caption": f"How much better each plan is than {printable(baseline.name)} in "
+        f"{objective}{unit}, with 95 % intervals: + is better. One that holds 0 is not told from "
+        "noise.",
+        "caption": f"Means over seeds. The plan to take: {printable(winner.name)}.",
         "heads": ["difference", "", *map(head_text, (comparison.objective, *figures)), "s a run"],
-        "rows": [_row(comparison, arm, apart, figures) for arm in comparison.arms],
+        "rows": [_row(comparison, arm, apart, figures) for arm in shown_arms(comparison)],
         "unfinished": [printable(text) for text in unfinished_texts(comparison)],
         "recall": _recall(comparison),
         "confusions": _confusions(comparison),
@@ -108,12 +113,11 @@ def _confusions(comparison: "Comparison") -> list[str]:
 
 
 def _differences(comparison: "Comparison", baseline: "Arm") -> dict[str, "Difference"]:
-    """How far each arm is from the baseline, of those that share a seed with it."""
-    seeds = {run.seed for run in baseline.runs}
+    """How far each arm is from the baseline, of those trained apart that share a seed with it."""
     return {
         arm.name: comparison.difference(arm.name, baseline.name)
         for arm in comparison.tested()
-        if arm.name != baseline.name and seeds & {run.seed for run in arm.runs}
+        if trained_as(arm) != trained_as(baseline) and share_a_seed(arm, baseline)
     }
 
 
@@ -124,11 +128,19 @@ def _row(
     figures: Sequence[str],
 ) -> tuple[str, list[str]]:
     found = apart.get(arm.name)
-    mean = figure_text(comparison.objective, arm.mean()) if arm.runs else "–"
-    cells = [
-        figure_text(name, float(arm.figure(name).mean())) if len(arm.figure(name)) else "–"
-        for name in figures
-    ]
+    tested = comparison.tested()
+    digits = digits_of(one.mean() for one in tested)
+    mean = figure_text(comparison.objective, arm.mean(), digits) if arm.runs else "–"
+    cells = ["–"] * len(figures)
+    if arm.runs:
+        cells = [
+            figure_text(
+                name,
+                float(arm.figure(name).mean()),
+                digits_of(float(one.figure(name).mean()) for one in tested),
+            )
+            for name in figures
+        ]
     seconds = f"{np.mean(arm.seconds_per_seed):.1f}" if arm.runs else "–"
     outcome = end_text(arm) or ("" if found is None else outcome_text(found))
     shift = "" if found is None else difference_text(comparison, found)

@@ -1,8 +1,11 @@
 """Comparisons in words, the same in terminal and page."""
 
+from collections.abc import Iterable
+from math import floor, isfinite, log10
+from statistics import median
 from typing import TYPE_CHECKING
 
-from balancekit.report.words import n_of, shortened
+from balancekit.report.words import n_of, printable, shortened
 
 if TYPE_CHECKING:
     from balancekit.comparison import Arm, Comparison, Difference
@@ -12,6 +15,7 @@ __all__ = [
     "baseline_of",
     "comparison_verdict",
     "difference_text",
+    "digits_of",
     "end_text",
     "figure_text",
     "head_text",
@@ -21,7 +25,10 @@ __all__ = [
     "outcome_text",
     "parts_texts",
     "runs_text",
+    "share_a_seed",
+    "shown_arms",
     "shown_figures",
+    "trained_as",
     "unfinished_texts",
 ]
 
@@ -46,6 +53,8 @@ HEADS = {
     "mae_by_shot": "MAE by shot",
 }
 MOST_IN_FULL = 3
+MOST_NOT_RUN = 3
+"""Rows of plans that were not run; of more the notes alone tell."""
 
 
 def objective_text(name: str) -> str:
@@ -71,13 +80,25 @@ def is_number(name: str) -> bool:
     return name.startswith(NUMBERS)
 
 
-def figure_text(name: str, value: float) -> str:
-    """A figure as it is shown: shares in percent.
+def figure_text(name: str, value: float, digits: int | None = None) -> str:
+    """A figure as it is shown: shares in percent, numbers with three figures or so many digits.
 
-    >>> figure_text("accuracy", 0.5512), figure_text("mae", 7.4662)
-    ('55.1 %', '7.47')
+    >>> figure_text("accuracy", 0.5512), figure_text("mae", 7.4662), figure_text("mae", 7.4, 2)
+    ('55.1 %', '7.47', '7.40')
     """
-    return f"{value:.3g}" if is_number(name) else f"{100 * value:.1f} %"
+    if not is_number(name):
+        return f"{100 * value:.1f} %"
+    return f"{value:.3g}" if digits is None else f"{value:,.{digits}f}"
+
+
+def digits_of(values: Iterable[float]) -> int:
+    """Decimals with which numbers of a column have three figures, most of them at least.
+
+    >>> digits_of([7.4662, 7.2, 80.0]), digits_of([12.0]), digits_of([4000.0])
+    (2, 1, 0)
+    """
+    usual = median([abs(value) for value in values if isfinite(value)] or [0.0])
+    return max(0, 2 - floor(log10(usual))) if usual else 2
 
 
 def mean_text(mean: float, deviation: float, n_seeds: int, name: str = "accuracy") -> str:
@@ -94,7 +115,9 @@ def mean_text(mean: float, deviation: float, n_seeds: int, name: str = "accuracy
 def difference_text(comparison: "Comparison", difference: "Difference") -> str:
     """A difference with half its interval, in points of percent or the unit of the data."""
     if is_number(comparison.objective):
-        return f"{_signed(difference.mean, 3)} ± {difference.half_width:.2g}"
+        # As many as the figures themselves have, so that they are seen to agree.
+        digits = digits_of(arm.mean() for arm in comparison.tested())
+        return f"{_signed(difference.mean, digits)} ± {difference.half_width:.{digits}f}"
     return f"{_signed(100 * difference.mean, 1)} ± {100 * difference.half_width:.1f}"
 
 
@@ -116,12 +139,21 @@ def outcome_text(difference: "Difference") -> str:
 
 
 def end_text(arm: "Arm") -> str:
-    """How an arm ended that has no results to the end; "" if it has."""
+    """How an arm ended that has no results of its own to the end; "" if it has."""
     if arm.failure:
         return "failed"
     if arm.dropped_at is not None:
         return f"given up at {arm.dropped_at:.0%}"
-    return "" if arm.runs else "not run"
+    if not arm.runs:
+        return "not run"
+    return f"same as {shortened(arm.same_as)}" if arm.same_as else ""
+
+
+def shown_arms(comparison: "Comparison") -> list["Arm"]:
+    """The arms that have a row: all, or without those not run where these are many."""
+    not_run = [arm for arm in comparison.arms if end_text(arm) == "not run"]
+    few = len(not_run) <= MOST_NOT_RUN
+    return [arm for arm in comparison.arms if few or arm not in not_run]
 
 
 def baseline_of(comparison: "Comparison") -> "Arm":
@@ -130,24 +162,34 @@ def baseline_of(comparison: "Comparison") -> "Arm":
     return first if first.runs else comparison.tested()[0]
 
 
+def share_a_seed(one: "Arm", other: "Arm") -> bool:
+    """Whether there is a seed under which both were tested."""
+    return bool({run.seed for run in one.runs} & {run.seed for run in other.runs})
+
+
 def comparison_verdict(comparison: "Comparison") -> str:
     """Which plan to take, how much better it is, what it costs, and whether that may be noise.
 
     The plan is held against the baseline, or, where it is that itself, against the next best.
     """
-    tested = comparison.tested()
-    if not tested:
+    if not comparison.tested():
         return "No plan was trained to the end."
+    if not comparison.takeable():
+        return "No plan but known mistakes was trained to the end."
     what = objective_text(comparison.objective)
     winner, other = comparison.winner(), baseline_of(comparison)
     name, score = shortened(winner.name), figure_text(comparison.objective, winner.mean())
-    if len(tested) == 1:
-        return f"{name}: {what} {score}."
-    if winner is other or winner.name == other.name:
-        rest = [arm for arm in tested if arm.name != winner.name]
+    if trained_as(winner) == trained_as(other):
+        if winner.name != other.name:
+            name = f"{name}, the same as {shortened(other.name)}"
+        rest = [arm for arm in comparison.tested() if trained_as(arm) != trained_as(winner)]
+        # A mistake is no choice, but better than nothing to be held against.
+        rest = [arm for arm in rest if arm.role != "mistake"] or rest
+        if not rest:
+            return f"{name}: {what} {score}."
         sign = 1 if comparison.higher_is_better else -1
         other = max(rest, key=lambda arm: sign * arm.mean())
-    if not {run.seed for run in winner.runs} & {run.seed for run in other.runs}:
+    if not share_a_seed(winner, other):
         return f"{name}: {what} {score}."
     apart = comparison.difference(winner.name, other.name)
     return f"{name}: {what} {score}, {_lead(comparison, apart, other)}"
@@ -183,13 +225,21 @@ def _price(comparison: "Comparison", other: "Arm") -> str:
     return f"; accuracy {abs(cost):.1f} points {'above' if cost > 0 else 'below'}"
 
 
+def trained_as(arm: "Arm") -> str:
+    """The name of the arm whose runs an arm has, often its own."""
+    return arm.same_as or arm.name
+
+
 def arms_in_full(comparison: "Comparison") -> list["Arm"]:
-    """The arms shown class by class: the baseline, the recommended plan, and the winner."""
-    tested = comparison.tested()
+    """The arms shown class by class: the baseline, the recommended plan, and the winner.
+
+    Of those that train alike one.
+    """
+    tested = [arm for arm in comparison.tested() if not arm.same_as]
     if len(tested) <= MOST_IN_FULL:
-        return list(tested)
-    wanted = [baseline_of(comparison).name, comparison.winner().name]
-    wanted += [arm.name for arm in tested if arm.role == "recommended"]
+        return tested
+    wanted = [trained_as(baseline_of(comparison)), trained_as(comparison.winner())]
+    wanted += [trained_as(arm) for arm in comparison.tested() if arm.role == "recommended"]
     return [arm for arm in tested if arm.name in wanted]
 
 
@@ -222,17 +272,45 @@ def parts_texts(comparison: "Comparison") -> list[str]:
                 f"{n_of(parts.n_train_only, 'class', 'classes')} too small to be held out "
                 "from: trained on, and tested nowhere."
             )
+    texts += _alike_texts(comparison)
+    texts += _mistake_texts(comparison)
     return [*texts, *(f"{note[0].upper()}{note[1:]}." for note in comparison.notes)]
+
+
+def _alike_texts(comparison: "Comparison") -> list[str]:
+    return [
+        f"{printable(arm.name)} trains the same as {printable(arm.same_as)}: trained once, the "
+        "figures are of both."
+        for arm in comparison.tested()
+        if arm.same_as
+    ]
+
+
+def _mistake_texts(comparison: "Comparison") -> list[str]:
+    """Which known mistakes measured better than the plan to take."""
+    if not comparison.takeable():
+        return []
+    winner, sign = comparison.winner(), 1 if comparison.higher_is_better else -1
+    unit = "" if is_number(comparison.objective) else " points"
+    return [
+        f"{printable(arm.name)} measured better here than {printable(winner.name)}, by "
+        f"{difference_text(comparison, comparison.difference(arm.name, winner.name))}{unit}, but "
+        "a known mistake is never the plan to take."
+        for arm in comparison.tested()
+        if arm.role == "mistake"
+        and sign * arm.mean() > sign * winner.mean()
+        and share_a_seed(arm, winner)
+    ]
 
 
 def unfinished_texts(comparison: "Comparison") -> list[str]:
     """What became of the arms that were not tested to the end."""
     texts = []
-    waiting = [shortened(arm.name) for arm in comparison.arms if end_text(arm) == "not run"]
+    waiting = [printable(arm.name) for arm in comparison.arms if end_text(arm) == "not run"]
     if waiting and comparison.interrupted:
         texts.append(f"Not run yet: {', '.join(waiting)}.")
     for arm in comparison.arms:
-        name = shortened(arm.name)
+        name = printable(arm.name)
         if arm.failure:
             texts.append(f"{name} failed: {arm.failure}")
         elif arm.dropped_at is not None:

@@ -129,6 +129,8 @@ def augmented_text(exposure: Exposure) -> str:
 def weights_text(exposure: Exposure) -> str:
     """What the loss adds to the draws, class by class; empty without weights."""
     weights = exposure.class_weights
+    if exposure.task == "multilabel":
+        return _positives_text(exposure)
     if not weights or max(weights) - min(weights) < 1e-9:
         return ""
     start = exposure.weights_from
@@ -139,6 +141,22 @@ def weights_text(exposure: Exposure) -> str:
     return (
         f"The loss weighs a sample by {weights[low]:.2f} ({names[0]}) to {weights[high]:.2f} "
         f"({names[1]}){when}."
+    )
+
+
+def _positives_text(exposure: Exposure) -> str:
+    """What a positive of each label weighs in the loss, where a negative weighs 1."""
+    weights = exposure.class_weights
+    if not _weighs_positives(exposure):
+        return ""
+    if max(weights) - min(weights) < 1e-9:
+        return f"The loss weighs a positive by {weights[0]:.2f}, and a negative by 1."
+    high = max(range(len(weights)), key=lambda c: weights[c])
+    low = min(range(len(weights)), key=lambda c: weights[c])
+    names = [shortened(exposure.class_names[c]) for c in (low, high)]
+    return (
+        f"The loss weighs a positive of {names[0]} by {weights[low]:.2f} to one of {names[1]} by "
+        f"{weights[high]:.2f}, and a negative by 1."
     )
 
 
@@ -153,6 +171,11 @@ def correction_text(exposure: Exposure) -> str:
         return "After training, pipeline.correct moves the believed prior to the wanted one."
     if exposure.prior_known == "no":
         return "Which prior the model believes in no formula tells: take its outputs as they are."
+    if _weighs_positives(exposure) and _odds_apart(exposure) > FAR_APART:
+        return (
+            "The weights are for decisions at one half; for probabilities take "
+            'pipeline.correct(logits, prior="training"), or another prior of each label.'
+        )
     if _apart(exposure) > FAR_APART:
         return "The model believes in another prior than the wanted one, and nothing corrects it."
     about = ", or about that" if exposure.prior_known == "about" else ""
@@ -184,6 +207,20 @@ def _apart(exposure: Exposure) -> float:
     filled = [c for c, count in enumerate(exposure.samples_per_class) if count]
     ratios = [exposure.believed_prior[c] / exposure.wanted_prior[c] for c in filled]
     return max(ratios, default=1.0) / min(ratios, default=1.0)
+
+
+def _odds_apart(exposure: Exposure) -> float:
+    """Largest factor between the odds of a label that are believed and those that are wanted."""
+    pairs = zip(exposure.believed_prior, exposure.wanted_prior, strict=True)
+    known = [pair for pair in pairs if all(0 < share < 1 for share in pair)]
+    factors = [one * (1 - other) / (other * (1 - one)) for one, other in known]
+    return max((max(factor, 1 / factor) for factor in factors), default=1.0)
+
+
+def _weighs_positives(exposure: Exposure) -> bool:
+    """Whether the loss weighs the labels that a sample carries otherwise than those it lacks."""
+    is_of_labels = exposure.task == "multilabel"
+    return is_of_labels and any(abs(weight - 1) > 1e-9 for weight in exposure.class_weights)
 
 
 def _one_class(exposure: Exposure) -> bool:

@@ -56,6 +56,8 @@ def draws_text(targets: Targets) -> str:
     """
     if isinstance(targets, Schedule):
         return f"draws from {_name(targets.start)} to {_name(targets.end)}"
+    if targets == Power(alpha=0.5):
+        return "square-root draws"
     return f"{targets_text(targets) if isinstance(targets, Power) else _name(targets)} draws"
 
 

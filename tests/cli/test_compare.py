@@ -34,7 +34,7 @@ def here(tmp_path, monkeypatch):
     lines = [f"{x:.3f},{y:.3f},{'ab'[c]}" for (x, y), c in zip(rows, ids, strict=True)]
     (tmp_path / "data.csv").write_text("\n".join(["x,y,label", *lines]) + "\n")
     (tmp_path / "factories_of_a_test.py").write_text(FACTORIES)
-    bk.recommend(bk.analyze(["a"] * 100 + ["b"] * 20)).save(tmp_path / "mine.toml")
+    bk.recommend(bk.analyze(["a"] * 100 + ["b"] * 20), seed=1).save(tmp_path / "mine.toml")
     (tmp_path / "broken_factories.py").write_text("import balancekit.nothing\n")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "100")

@@ -5,8 +5,9 @@ import shlex
 
 import msgspec
 import pytest
+import torch
 
-from balancekit import Plan, read
+from balancekit import Labels, Plan, preview, read
 from balancekit.cli import run
 from balancekit.exposure import Exposure
 from balancekit.plan import (
@@ -17,7 +18,9 @@ from balancekit.plan import (
     TaskAugmentation,
     TwoStage,
     Uniform,
+    WeightedBce,
 )
+from balancekit.report.exposure_words import correction_text, weights_text
 
 COUNTS = {"cat": 60, "dog": 20, "[red]ox[/]": 3}
 
@@ -114,3 +117,50 @@ def test_what_cannot_be_is_refused(line, told, here, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert told in err.replace("\n", " ")
+
+
+# --- code to paste -------------------------------------------------------------------------------
+
+
+class Labelled(torch.utils.data.TensorDataset):
+    """Rows of numbers that know their labels."""
+
+    def __init__(self, inputs, targets, labels):
+        super().__init__(inputs, targets)
+        self.labels = labels
+
+
+def test_the_code_runs_in_an_empty_file(here, capsys):
+    code = shown("preview plan.toml animals.csv", capsys).split("In your code:\n")[1]
+    lines = [line.strip() for line in code.splitlines()]
+    assert lines[0] == "import balancekit"
+    assert lines[-1] == "# then pipeline.loader, pipeline.criterion, pipeline.correct(logits)"
+    labels = read("animals.csv", label="first")
+    inputs, targets = torch.zeros(len(labels), 1), torch.tensor(labels.class_ids)
+    names = {"dataset": Labelled(inputs, targets, labels)}
+    exec("\n".join(lines), names)
+    assert names["pipeline"].plan == Plan.load("plan.toml")
+
+
+# --- several labels a sample ---------------------------------------------------------------------
+
+TAGS = Labels(
+    class_ids=[0] * 50 + [1] * 10, class_names=("sky", "[b]ox"), offsets=[*range(61), *[60] * 40]
+)
+POSITIVES = {
+    "as recommended": ((1.0, 3.0), "a positive of sky by 1.00 to one of [b]ox by 3.00, and a neg"),
+    "all alike": ((3.0, 3.0), "The loss weighs a positive by 3.00, and a negative by 1."),
+    "none": (None, ""),
+}
+
+
+@pytest.mark.parametrize(("weights", "words"), POSITIVES.values(), ids=POSITIVES.keys())
+def test_weights_of_positives_are_for_decisions_at_one_half(weights, words):
+    data, loss = DataRef.from_labels(TAGS), WeightedBce(pos_weight=weights)
+    plan = Plan(data=data, objective="map", wanted_prior="training", loss=loss)
+    seen = preview(plan, TAGS, batch_size=20)
+    assert words in weights_text(seen)
+    assert bool(weights_text(seen)) == (weights is not None)
+    told = correction_text(seen)
+    assert ("for decisions at one half; for probabilities" in told) == (weights is not None)
+    assert "nothing corrects it" not in told

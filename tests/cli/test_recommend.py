@@ -11,7 +11,7 @@ import torch
 from balancekit import Labels, Plan, analyze, recommend
 from balancekit.cli import run
 from balancekit.cli.durations import seconds_of
-from balancekit.cli.plan_code import part_lines, weight_lines, whole_lines
+from balancekit.cli.plan_code import build_lines, part_lines, weight_lines, whole_lines
 from balancekit.cli.prior_file import prior_from_file
 from balancekit.errors import OptionError
 from balancekit.pipeline.criteria import criterion_of
@@ -44,6 +44,8 @@ PRIORS = {
     "csv with headings": ("p.csv", "class,share\ncat,0.5\ndog,0.25\n\nox,0.25\n"),
     "csv without, semicolons and a mark": ("p.csv", "\ufeffcat;2\ndog;1\nox;1\n"),
     "tabs": ("p.tsv", "cat\t50\ndog\t25\nox\t25\n"),
+    "percent from the first line on": ("p.csv", "cat,50%\ndog,25 %\nox,25.0%\n"),
+    "percent under headings": ("p.csv", "class,share in %\ncat,50%\ndog,25%\nox,25%\n"),
 }
 
 
@@ -69,6 +71,23 @@ BAD_PRIORS = {
         "p.csv",
         "cat,0.5\ndog\nox,much\n",
         ["line 2: expected a class name and a number, got 1 cells", "line 3:", "got 'much'"],
+    ),
+    "a first line that is no heading": (
+        "p.csv",
+        "cat;0,5\ndog;0.25\nox;0.25\n",
+        ["line 1: expected a number, or a share below 100%, got '0,5'"],
+    ),
+    "percent that leave nothing": (
+        "p.csv",
+        "cat,100%\ndog,100%\nox,100%\n",
+        ["line 1: expected a number, or a share below 100%, got '100%'", "line 3: "],
+    ),
+    "percent that sum to less": ("p.csv", "cat,50%\ndog,20%\nox,10%\n", ["a sum of 0.8"]),
+    "percent of 0": ("p.csv", "cat,50%\ndog,50%\nox,0%\n", ["above 0, got 0.0 for 'ox'"]),
+    "another case": (
+        "p.csv",
+        "CAT,50%\ndog,30%\nOx,20%\n",
+        ["alone, got 'CAT', 'Ox'. Did you mean 'cat', 'ox'?"],
     ),
     "nothing": ("p.csv", "class,share\n", ["expected class names with their shares"]),
     "a sum": ("p.csv", "cat,0.5\ndog,0.2\nox,0.1\n", ["sum to 1, or whole counts", "0.8"]),
@@ -270,6 +289,15 @@ def outputs_and_targets(plan):
             return torch.randn(6, n, generator=generator), torch.arange(6) % n
     targets = (torch.rand(6, n, generator=generator) < 0.4).float()
     return torch.randn(6, n, generator=generator), targets
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_code_corrects_logits_only_where_there_is_a_prior_to_move(name):
+    plan = recommend(analyze(LABELS[name]))
+    code = "\n".join(build_lines(plan, "plan.toml"))
+    has_prior = plan.data.task in ("classification", "multilabel", "segmentation")
+    assert "pipeline.criterion" in code
+    assert ("pipeline.correct(logits)" in code) == (has_prior and plan.is_correctable)
 
 
 @pytest.mark.parametrize("name", LABELS)

@@ -329,3 +329,24 @@ def test_numbers_are_compared_and_less_error_is_better():
     gained = comparison.difference(second.name, first.name).mean
     assert gained == pytest.approx(first.mean() - second.mean())
     bk.build(comparison.winner_plan(), dataset, dataset.labels, batch_size=8)
+
+
+def test_an_objective_that_the_part_for_choices_cannot_measure_gives_nothing_up(tmp_path):
+    # Of two samples of the rare class one is tested on and one trained on: none is left.
+    frame = pd.DataFrame(
+        {"x": np.random.default_rng(0).normal(size=82), "label": [0] * 80 + [1] * 2}
+    )
+    options = {"objective": "auprc", "epochs": 2, "seeds": 1, "folder": tmp_path, "budget_s": 60}
+    comparison = bk.compare(open_dataset(frame, label="label"), **options)
+    assert all(arm.dropped_at is None and not arm.failure for arm in comparison.arms)
+    assert any("chosen where it is tested" in note for note in comparison.notes)
+    content = msgspec.json.encode(comparison)
+    assert msgspec.json.decode(content, type=bk.Comparison) == comparison
+    again = bk.compare(open_dataset(frame, label="label"), **options)
+    assert [arm.runs for arm in again.arms] == [arm.runs for arm in comparison.arms]
+
+
+def test_an_objective_that_cannot_be_tested_is_said():
+    frame = pd.DataFrame({"x": np.arange(40.0) % 7, "label": [0] * 39 + [1]})
+    with pytest.raises(DataError, match="auprc: expected samples to measure it on in the test"):
+        bk.compare(open_dataset(frame, label="label"), objective="auprc", epochs=1, seeds=1)

@@ -1,19 +1,20 @@
 """Time, halving, failures, Ctrl-C and going on, with made-up runs and a made-up clock."""
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import balancekit as bk
-from balancekit.comparison.candidates import Candidate
+from balancekit.comparison.candidates import Candidate, train_alike
 from balancekit.comparison.contest import Contest
-from balancekit.comparison.kept import Kept
+from balancekit.comparison.kept import Decided, Kept
 from balancekit.comparison.results import Measured, Run
 from balancekit.comparison.timing import Speed, Stopwatch, schedule_of
 from balancekit.comparison.trial import RUNGS, Dropped
 from balancekit.errors import DataError, OptionError, TrainingError
-from balancekit.plan import DeferredReweighting
+from balancekit.plan import CorrectAfterTraining, DeferredReweighting, Metric
 from balancekit.recommender import baseline
 
 PLAN = baseline(bk.analyze(["a"] * 90 + ["b"] * 10))
@@ -63,6 +64,9 @@ class MadeUp:
 NAMES = {"baseline": "baseline", "recommended": "recommended", "a": "candidate", "b": "candidate"}
 
 
+PLANS = {name: msgspec.structs.replace(PLAN, seed=seed) for seed, name in enumerate(NAMES)}
+
+
 def contest(clock=None, budget_s=None, folder=None, settings=None, plans=None, **options):
     clock = clock or Clock()
     own = {"most_steps": 200, "n_batches": 20, "n_seeds": 3}
@@ -74,7 +78,7 @@ def contest(clock=None, budget_s=None, folder=None, settings=None, plans=None, *
     kept = Kept(folder, settings or {"data": "x"}, fresh=options.pop("fresh", False))
     return Contest(
         candidates=[
-            Candidate(name, role, (plans or {}).get(name, PLAN)) for name, role in NAMES.items()
+            Candidate(name, role, (PLANS | (plans or {}))[name]) for name, role in NAMES.items()
         ],
         runner=MadeUp(clock, **made_up),
         kept=kept,
@@ -93,6 +97,14 @@ def test_without_a_budget_all_is_run_and_nothing_given_up():
     done.run()
     assert runs_by_arm(done) == dict.fromkeys(NAMES, 3)
     assert {steps for *_, steps in done.runner.calls} == {200}
+
+
+def test_steps_that_are_slow_are_told_from_building_and_testing():
+    # A run takes 3 + 3 · 2.5 s, and four of them 42 s; measured by one step, 4 · (5.5 + 3 · 5.5).
+    done = contest(budget_s=80, step_s=2.5, rest_s=3.0, most_steps=3, n_seeds=1)
+    done.run()
+    assert not done.notes
+    assert min(runs_by_arm(done).values()) >= 1
 
 
 BUDGETS = {
@@ -152,6 +164,67 @@ def test_what_is_held_against_and_what_comes_late_is_never_given_up():
     done.run()
     assert [arm.name for arm in done.arms() if arm.dropped_at is not None] == []
     assert runs_by_arm(done) == dict.fromkeys(NAMES, 3)
+
+
+def test_time_left_over_is_for_plans_left_out_before_more_seeds_than_asked_for():
+    # Giving up "a" saves what "b" then takes; no seed beyond the one asked for comes before.
+    clock = Clock()
+    values = {"baseline": 0.7, "recommended": 0.8, "a": 0.2, "b": 0.8}
+    done = contest(
+        clock, budget_s=40, step_s=0.12, rest_s=0.5, n_seeds=1, values=values, most_steps=400
+    )
+    decided = Decided(n_steps=80, n_seeds=1, left_out=("b",))
+    done.kept.decide(decided)
+    done.run()
+    assert [name for name, *_ in done.runner.calls[:4]] == ["baseline", "recommended", "a", "b"]
+    assert len(done.runner.calls) == 4
+    assert runs_by_arm(done) == {"baseline": 1, "recommended": 1, "a": 0, "b": 1}
+    assert not any("left out" in note for note in done.notes)
+    assert done.kept.decided.left_out == ()
+
+
+def test_a_plan_left_out_without_time_for_it_stays_left_out():
+    done = contest(budget_s=32, step_s=0.12, rest_s=0.5, n_seeds=1, most_steps=80)
+    done.kept.decide(Decided(n_steps=80, n_seeds=1, left_out=("b",)))
+    done.run()
+    assert runs_by_arm(done) == {"baseline": 1, "recommended": 1, "a": 1, "b": 0}
+    assert any("left out: b" in note for note in done.notes)
+
+
+@pytest.mark.parametrize("budget_s", [None, 100], ids=["without budget", "with budget"])
+def test_plans_that_train_alike_are_trained_once(budget_s):
+    told = msgspec.structs.replace(
+        PLANS["baseline"], objective="accuracy", batch_size=7, metrics=(Metric(name="ece"),)
+    )
+    done = contest(budget_s=budget_s, plans={"recommended": told})
+    done.run()
+    arms = {arm.name: arm for arm in done.arms()}
+    assert "recommended" not in {name for name, *_ in done.runner.calls}
+    assert arms["recommended"].runs == arms["baseline"].runs
+    assert [arm.same_as for arm in done.arms()] == ["", "baseline", "", ""]
+    assert len(arms["a"].runs) >= 3
+
+
+AFTER = msgspec.structs.replace(PLAN, correction=CorrectAfterTraining())
+ALIKE = {
+    "itself": (PLAN, PLAN, True),
+    "another objective": (PLAN, msgspec.structs.replace(PLAN, objective="calibration"), True),
+    "another seed": (PLAN, msgspec.structs.replace(PLAN, seed=1), False),
+    "another start": (PLAN, msgspec.structs.replace(PLAN, bias_init="log-prior"), False),
+    "another stage": (PLAN, msgspec.structs.replace(PLAN, stages=DeferredReweighting()), False),
+    "corrected by nothing": (PLAN, msgspec.structs.replace(AFTER, wanted_prior="training"), True),
+    "corrected after": (PLAN, msgspec.structs.replace(AFTER, wanted_prior="uniform"), False),
+    "corrected to another prior": (
+        msgspec.structs.replace(AFTER, wanted_prior=(0.7, 0.3)),
+        msgspec.structs.replace(AFTER, wanted_prior="uniform"),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "wanted"), ALIKE.values(), ids=ALIKE.keys())
+def test_plans_train_alike_if_models_and_decisions_are_the_same(one, other, wanted):
+    assert train_alike(one, other) is train_alike(other, one) is wanted
 
 
 FAILURES = {
@@ -232,3 +305,17 @@ def test_what_is_scheduled_fits_or_is_the_least(left_s, step_s, rest_s, n_plans,
     assert takes <= left_s or is_least
     assert 1 <= found.n_steps <= 1000
     assert found.n_steps <= 40 or found.n_steps % 40 == 0 or is_least
+
+
+def test_a_plan_that_made_up_a_part_of_its_seeds_is_not_run_again_when_gone_on_with(tmp_path):
+    # 55 s are for two plans under two seeds, 10.1 s a run, and a third under one.
+    options = {"folder": tmp_path / "runs", "budget_s": 55, "step_s": 0.12, "n_seeds": 2}
+    first = contest(**options, most_steps=80)
+    first.kept.decide(Decided(n_steps=80, n_seeds=2, left_out=("a", "b")))
+    first.run()
+    assert runs_by_arm(first) == {"baseline": 2, "recommended": 2, "a": 1, "b": 0}
+    assert first.kept.decided.is_over
+    second = contest(**options, most_steps=80)
+    second.run()
+    assert second.runner.calls == []
+    assert second.arms() == first.arms()

@@ -3,10 +3,12 @@
 import io
 import re
 
+import msgspec
 import pytest
 from rich.console import Console
 
 from balancekit.comparison import Arm, Comparison, Measured, Run
+from balancekit.errors import DataError
 from balancekit.report import show_comparison
 from balancekit.report.comparison_page import render_comparison
 
@@ -94,7 +96,7 @@ def test_less_error_is_better_in_the_unit_of_the_data():
     file = io.StringIO()
     show_comparison(numbers(), Console(file=file, width=120, highlight=False))
     first = file.getvalue().splitlines()[0]
-    assert first.startswith("● recommended: MAE by shot 3, better than baseline by 0.500 ± ")
+    assert first.startswith("● recommended: MAE by shot 3, better than baseline by 0.50 ± ")
     assert "points" not in first
 
 
@@ -105,3 +107,96 @@ def test_what_did_not_end_is_told():
     assert "fails failed: RuntimeError: " in text
     assert "hopeless was given up after 25%: behind baseline by 9 ± 2 points" in text
     assert "Not run yet: waits." in text
+
+
+# --- plans alike, mistakes, and many that were not run ----------------------------------------
+
+
+def shown(comparison, width=120):
+    file = io.StringIO()
+    show_comparison(comparison, Console(file=file, width=width, highlight=False))
+    return file.getvalue()
+
+
+def with_arms(comparison, *arms):
+    return msgspec.structs.replace(comparison, arms=arms, interrupted=False)
+
+
+def arm_of(name, role="candidate", value=0.5, **fields):
+    return Arm(name=name, role=role, runs=tuple(run_of(s, value) for s in (0, 1)), **fields)
+
+
+MISTAKES = {
+    "no recommended plan": (arm_of("baseline", "baseline", 0.5),),
+    "a recommended plan": (arm_of("baseline", "baseline", 0.4), arm_of("best", "recommended", 0.5)),
+}
+
+
+@pytest.mark.parametrize("others", MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_never_taken_and_told_where_it_measures_better(others):
+    mistake = arm_of("mistake: twice", "mistake", 0.9)
+    comparison = with_arms(classes(), *others, mistake)
+    assert comparison.winner() == others[-1]
+    told = f"mistake: twice measured better here than {others[-1].name}, by +40.0 ± "
+    page = " ".join(render_comparison(comparison).split())
+    assert told in page
+    assert told in " ".join(shown(comparison).split())
+    worse = with_arms(classes(), *others, arm_of("mistake: twice", "mistake", 0.1))
+    assert "measured better" not in shown(worse)
+
+
+def test_where_nothing_but_a_mistake_was_tested_there_is_no_plan_to_take():
+    comparison = with_arms(
+        classes(), Arm(name="baseline", failure="no"), arm_of("mistake: twice", "mistake")
+    )
+    assert shown(comparison).startswith("● No plan but known mistakes was trained to the end.")
+    with pytest.raises(DataError, match="tested and is no known mistake"):
+        comparison.winner()
+
+
+def test_a_plan_that_trains_as_the_baseline_is_said_to_be_the_same():
+    both = (arm_of("baseline", "baseline"), arm_of("best", "recommended", same_as="baseline"))
+    comparison = with_arms(classes(), *both, arm_of("other", value=0.4))
+    text = shown(comparison)
+    assert text.startswith("● best, the same as baseline: balanced accuracy 50.0 %, better than")
+    assert "best trains the same as baseline: trained once" in text
+    row = next(line for line in text.splitlines() if line.startswith("  best ←"))
+    assert row.split("%")[1].strip().startswith("same as baseline")
+    alone = shown(with_arms(classes(), *both))
+    assert alone.startswith("● best, the same as baseline: balanced accuracy 50.0 %.")
+    assert "same as baseline" in render_comparison(with_arms(classes(), *both))
+
+
+@pytest.mark.parametrize(("n", "has_rows"), [(3, True), (4, False)])
+def test_many_plans_that_were_not_run_have_no_rows(n, has_rows):
+    waiting = [Arm(name=f"waits {i}") for i in range(n)]
+    comparison = with_arms(classes(), arm_of("baseline", "baseline"), *waiting)
+    assert ("not run" in shown(comparison)) is has_rows
+    assert ("waits 3" in render_comparison(comparison)) is False
+    interrupted = msgspec.structs.replace(comparison, interrupted=True)
+    assert f"waits {n - 1}" in shown(interrupted), "the note names them"
+
+
+def test_numbers_of_a_column_have_as_many_decimals_and_plus_is_better():
+    values = {"baseline": 12.3456, "low": 9.5, "high": 100.25}
+    arms = [
+        arm_of(name, "baseline" if name == "baseline" else "candidate", v)
+        for name, v in values.items()
+    ]
+    text = shown(with_arms(numbers(), *arms))
+    rows = [
+        line.split() for line in text.splitlines() if line.startswith(("  base", "  lo", "  hi"))
+    ]
+    means = [next(cell for cell in row if cell[0].isdigit()) for row in rows]
+    assert means == ["12.3", "9.5", "100.2"]
+    assert "+2.8 ± " in text
+    assert "-87.9 ± " in text
+    assert "+ is better" in text
+    assert "+ is better" in render_comparison(with_arms(numbers(), *arms))
+
+
+def test_a_note_on_a_page_has_the_whole_name_of_a_plan():
+    name = "a plan whose name says all that it does, one thing after the other, to the very end"
+    failing = Arm(name=name, failure="RuntimeError: no")
+    page = render_comparison(with_arms(classes(), arm_of("baseline", "baseline"), failing))
+    assert f"{name} failed: RuntimeError: no" in page

@@ -26,7 +26,7 @@ SIZES = {
     "many pictures": ([9000, 9000], "pictures", 64, "a usual size"),
     "a rare class": ([20000, 30], "rows", 256, "larger than usual, for the rarest class"),
     "a very rare class": ([200000, 30], "rows", 512, "larger than usual"),
-    "no larger than pictures may be": ([200000, 30], "pictures", 128, "larger than usual"),
+    "a rare class drawn more often": ([200000, 30], "pictures", 64, "a usual size"),
 }
 
 
@@ -77,6 +77,40 @@ def test_metrics_are_as_sure_as_the_share_held_out_makes_them():
     assert recall.because == "of the smallest class, 50 samples: 50 % of the samples held out"
     less = recommend(stats, validation_share=0.1).metrics
     assert all(a.half_width > b.half_width for a, b in zip(less, plan.metrics, strict=True))
+
+
+@pytest.mark.parametrize("objective", ["balanced_accuracy", "macro_f1", "auprc"])
+def test_classes_without_a_held_out_sample_are_counted_and_nothing_is_sure(objective):
+    metrics = recommend(stats_of([9000, 800, 2, 1]), objective=objective).metrics
+    (said,) = {metric.because for metric in metrics if metric.name != "calibration"}
+    assert "2 of 4 classes have no sample at all in 20 % of the samples held out" in said
+    assert (metrics[0].half_width, metrics[0].confidence) == (None, "low")
+
+
+def test_accuracy_does_not_need_every_class():
+    first, recall = recommend(stats_of([9000, 800, 1]), objective="accuracy").metrics
+    assert (first.confidence, first.because) == (
+        "high",
+        "1,960 samples: 20 % of the samples held out",
+    )
+    assert (recall.half_width, recall.confidence) == (None, "low")
+    assert recall.because.startswith("1 of 3 classes has no sample at all")
+
+
+def test_classes_that_are_only_declared_need_no_held_out_sample():
+    first = recommend(stats_of([9000, 8000, 0])).metrics[0]
+    assert (first.confidence, first.because) == (
+        "high",
+        "3,400 samples: 20 % of the samples held out",
+    )
+
+
+def test_several_labels_a_sample_are_counted_as_labels():
+    tags = [["a"], ["a", "b"], []] * 300
+    first, *others = recommend(analyze(tags), objective="map").metrics
+    assert first.because == "180 labels in 20 % of the samples held out"
+    (recall,) = [metric for metric in others if metric.name == "recall_per_class"]
+    assert recall.because == "of the smallest class, 60 samples: 20 % of the samples held out"
 
 
 @pytest.mark.parametrize(
@@ -155,10 +189,17 @@ def test_errors_and_warnings_of_the_data_are_warnings_of_the_plan():
     ],
 )
 def test_rows_of_numbers_are_mixed_where_that_helps(rows, objective, kind, because):
-    plan = recommend(analyze(["cat"] * 60 + ["dog"] * 20), objective=objective, rows=rows)
+    plan = recommend(analyze(["cat"] * 60 + ["dog"] * 6), objective=objective, rows=rows)
     assert type(plan.augmentation) is kind
     (reason,) = [reason for reason in plan.reasons if reason.part == "augmentation"]
     assert because in reason.because
+
+
+def test_rows_of_nearly_equal_classes_are_not_mixed():
+    plan = recommend(analyze(["cat"] * 59 + ["dog"] * 6), rows="numbers")
+    assert plan.augmentation == NoAugmentation()
+    (reason,) = [reason for reason in plan.reasons if reason.part == "augmentation"]
+    assert "imbalance ratio 9.8 is below 10" in reason.because
 
 
 def test_numbers_that_are_predicted_are_not_mixed():

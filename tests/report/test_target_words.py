@@ -51,7 +51,7 @@ WORDS = {
     "power": (
         Power(alpha=0.5),
         "power, alpha 0.5",
-        "power, alpha 0.5 draws",
+        "square-root draws",
         "Classes are drawn in proportion to their size to the power of 0.5.",
     ),
     "fixed": (

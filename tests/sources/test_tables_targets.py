@@ -206,6 +206,35 @@ def test_a_feature_named_like_a_number_is_not_taken_from_the_midst(tmp_path):
         analyze(write(tmp_path, "name,age,city\nx,3,u\ny,4,v\n"))
 
 
+ANY_LABEL = ("target", "label", "labels", "y", "outcome", "value", "class", "Target")
+
+
+@pytest.mark.parametrize("name", ANY_LABEL)
+def test_a_name_that_means_the_label_beats_what_may_be_a_feature(tmp_path, name):
+    rows = "".join(f"{20 + i % 50},{i},{i * 1.5}\n" for i in range(60))
+    path = write(tmp_path, f"age,bmi,{name}\n{rows}")
+    stats = analyze(path, task="regression")
+    assert f"label column {name!r} (found by its name; age would fit too)" in stats.source
+    assert (stats.regression.low, stats.regression.high) == (0, 88.5)
+
+
+def test_a_label_of_words_is_no_number_to_predict(tmp_path):
+    path = write(tmp_path, "age,x,class\n31,1,a\n59,2,b\n44,3,a\n")
+    assert "label column 'age'" in analyze(path, task="regression").source
+
+
+def test_two_columns_that_may_be_the_number_to_predict_are_named(tmp_path):
+    path = write(tmp_path, "x,income,age\n1,100,31\n2,250,59\n3,175,44\n")
+    with pytest.warns(BalancekitWarning) as caught:
+        stats = analyze(path, task="regression")
+    assert [str(one.message) for one in caught] == [
+        "label: 'age' is taken for the number to predict, by its name alone; 'income' would fit "
+        "as well. Say which with --label age or --label income (label='income')."
+    ]
+    assert "label column 'age'" in stats.source
+    assert "'income'" in analyze(path, task="regression", label="income").source
+
+
 def test_cells_that_are_no_numbers_are_told(tmp_path):
     path = write(tmp_path, "x,label\n1,2.5\n2,inf\n3,abc\n4,\n5,7.25\n6,nan\n7,-inf\n")
     stats = analyze(path, task="regression")

@@ -77,12 +77,12 @@ def _proof(comparison: "Comparison", plan: Plan) -> Step:
 
 
 def arm_of(comparison: "Comparison", plan: Plan) -> "Arm":
-    """The tested arm that was trained as the plan says; the winner, if there is none."""
+    """The tested arm that was trained as the plan says, else the winner, else the first."""
     parts = ("sampling", "loss", "stages", "correction", "augmentation", "bias_init")
     for arm in comparison.tested():
         if arm.plan and all(getattr(arm.plan, part) == getattr(plan, part) for part in parts):
             return arm
-    return comparison.winner()
+    return comparison.winner() if comparison.takeable() else comparison.tested()[0]
 
 
 def correction_step(plan: Plan) -> Step:

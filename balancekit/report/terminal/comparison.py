@@ -14,6 +14,7 @@ from balancekit.report.comparison_words import (
     baseline_of,
     comparison_verdict,
     difference_text,
+    digits_of,
     end_text,
     figure_text,
     head_text,
@@ -21,7 +22,10 @@ from balancekit.report.comparison_words import (
     outcome_text,
     parts_texts,
     runs_text,
+    share_a_seed,
+    shown_arms,
     shown_figures,
+    trained_as,
     unfinished_texts,
 )
 from balancekit.report.terminal.layout import Column, class_table, fitted, head_and_tail, say
@@ -36,7 +40,9 @@ MOST_CONFUSION_CLASSES = 12
 """Classes up to which a confusion matrix is printed: more do not fit a terminal."""
 
 LONGEST_HEAD = 24
-CELL = 5
+CELL, WIDEST_CELL = 5, 12
+"""Characters of a column of a confusion matrix: at least, and where there is room."""
+
 SEPARATORS = "_-./: "
 
 
@@ -46,7 +52,7 @@ def show_comparison(comparison: "Comparison", console: Console) -> None:
     say(console, runs_text(comparison), "dim")
     for text in (*parts_texts(comparison), *unfinished_texts(comparison)):
         say(console, text, "dim")
-    if not comparison.tested():
+    if not comparison.takeable():
         return
     console.print()
     _show_arms(comparison, console)
@@ -64,13 +70,16 @@ def _show_arms(comparison: "Comparison", console: Console) -> None:
     winner = comparison.winner().name
     rows: list[tuple[str, ...]] = []
     others = [name for name in shown_figures(comparison) if name != objective]
-    for arm in comparison.arms:
+    arms, tested = shown_arms(comparison), comparison.tested()
+    digits = {name: digits_of(float(one.figure(name).mean()) for one in tested) for name in others}
+    digits_of_mean = digits_of(one.mean() for one in tested)
+    for arm in arms:
         apart, outcome = "", end_text(arm)
-        if arm.runs and arm.name != baseline.name and _share_a_seed(arm, baseline):
+        if trained_as(arm) != trained_as(baseline) and share_a_seed(arm, baseline):
             found = comparison.difference(arm.name, baseline.name)
             apart, outcome = difference_text(comparison, found), outcome or outcome_text(found)
-        mean = figure_text(objective, arm.mean()) if arm.runs else "–"
-        figures = [_short(name, arm.figure(name)) for name in others]
+        mean = figure_text(objective, arm.mean(), digits_of_mean) if arm.runs else "–"
+        figures = [_short(name, arm.figure(name), digits[name]) for name in others]
         seconds = f"{np.mean(arm.seconds_per_seed):.1f}" if arm.runs else "–"
         rows.append((mean, apart, outcome, *figures, seconds))
     heads = (
@@ -89,26 +98,23 @@ def _show_arms(comparison: "Comparison", console: Console) -> None:
         )
         for at, head in enumerate(heads)
     ]
-    names = [f"{arm.name} ←" if arm.name == winner else arm.name for arm in comparison.arms]
+    names = [f"{arm.name} ←" if arm.name == winner else arm.name for arm in arms]
     class_table(console, "plan", names, columns)
     unit = "" if is_number(objective) else " in points"
     say(
         console,
-        f"←: the plan to take · difference: to {shortened(baseline.name)}{unit}, with half of its "
-        "95 % interval, paired by seed and sample · noise: not larger than that",
+        f"←: the plan to take · difference: to {printable(baseline.name)}{unit}, + is better, with "
+        "half of its 95 % interval, paired by seed and sample · noise: not larger than that",
         "dim",
     )
 
 
-def _share_a_seed(one: "Arm", other: "Arm") -> bool:
-    return bool({run.seed for run in one.runs} & {run.seed for run in other.runs})
-
-
-def _short(name: str, values: NDArray[np.float64]) -> str:
+def _short(name: str, values: NDArray[np.float64], digits: int) -> str:
     """The mean of a figure, in percent without the sign if it is a share; – for none."""
     if not len(values):
         return "–"
-    return f"{values.mean():.3g}" if is_number(name) else f"{100 * values.mean():.1f}"
+    mean = float(values.mean())
+    return figure_text(name, mean, digits) if is_number(name) else f"{100 * mean:.1f}"
 
 
 def _show_recalls(comparison: "Comparison", arms: Sequence["Arm"], console: Console) -> None:
@@ -133,15 +139,20 @@ def _recalls(arm: "Arm", shown: list[int]) -> list[str]:
 
 
 def _show_confusions(comparison: "Comparison", arms: Sequence["Arm"], console: Console) -> None:
-    heads, names = keys_of([printable(name) for name in comparison.class_names], CELL - 1)
+    names = [printable(name) for name in comparison.class_names]
     longest = max(map(cell_len, names))
-    width = max(len("true class"), min(longest, console.width - 2 - CELL * len(names)))
-    if 2 + width + CELL * len(names) > console.width:
+    # Wider where there is room for it beside the names, but not wider than they are.
+    beside = (console.width - 2 - max(len("true class"), longest)) // len(names)
+    cell = max(CELL, min(WIDEST_CELL, 1 + longest, beside))
+    heads, names = keys_of(names, cell - 1)
+    longest = max(map(cell_len, names))
+    width = max(len("true class"), min(longest, console.width - 2 - cell * len(names)))
+    if 2 + width + cell * len(names) > console.width:
         return
     for arm in arms:
         console.print()
         say(console, f"Confusion of {arm.name}, in % of the true class", "dim")
-        header = "".join(" " * (CELL - cell_len(head)) + head for head in heads)
+        header = "".join(" " * (cell - cell_len(head)) + head for head in heads)
         console.print(Text(f"  {fitted('true class', width)}{header}", "dim"), soft_wrap=True)
         matrix = arm.confusion()
         shares = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
@@ -150,7 +161,7 @@ def _show_confusions(comparison: "Comparison", arms: Sequence["Arm"], console: C
             for j, share in enumerate(shares[i]):
                 style = "bold green" if i == j else "red" if share >= 0.1 else "dim"
                 shown = f"{100 * share:.0f}" if share >= 0.005 else "·"
-                line.append(shown.rjust(CELL), style)
+                line.append(shown.rjust(cell), style)
             console.print(line, soft_wrap=True)
 
 

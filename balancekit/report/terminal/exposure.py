@@ -64,7 +64,7 @@ def show_exposure(exposure: Exposure, console: Console) -> None:
     say(console, rarest_text(exposure), "bold", first="●")
     say(console, drawn_text(exposure), "dim")
     console.print()
-    say_meanings(console, MEANINGS, _show_classes(exposure, console))
+    say_meanings(console, _meanings(exposure), _show_classes(exposure, console))
     console.print()
     _show_samples(exposure, console)
     for text in (
@@ -112,6 +112,12 @@ def _show_classes(exposure: Exposure, console: Console) -> list[str]:
     names = [exposure.class_names[c] for c in shown]
     n_between = len(exposure.class_names) - len(shown)
     return class_table(console, "class", names, columns, cut=cut, n_between=n_between)
+
+
+def _meanings(exposure: Exposure) -> dict[str, str]:
+    """What the columns say; of several labels, what is weighed is a positive."""
+    of_labels = exposure.task == "multilabel"
+    return MEANINGS | ({"weight": "of a positive in the loss"} if of_labels else {})
 
 
 def _without_news(exposure: Exposure) -> list[str]:

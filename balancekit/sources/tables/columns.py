@@ -84,6 +84,11 @@ NUMBER_NAMES = (
 )
 """Column names taken for a number to predict, where nothing is named like a class."""
 
+NAMES_OF_ANY_LABEL = ("target", "label", "labels", "y", "outcome", "value", "class")
+"""Names that say that a column is the label, whatever it tells of: "age" may be a feature."""
+
+NAMES_IN_REGRESSION = tuple(dict.fromkeys((*NAMES_OF_ANY_LABEL, *NUMBER_NAMES, *LABEL_NAMES)))
+
 OPEN_NAMES = ("target", "y", *NUMBER_NAMES)
 """Names that may mean a number: whole numbers under them are classes only if they are few."""
 
@@ -126,10 +131,11 @@ def _chosen(path: Path, head: Head, options: ReadOptions) -> tuple[Target, str]:
 def _find_label(head: Head, task: Task | None) -> tuple[str | None, str]:
     """The one label column, and how it was found."""
     by_name = {column.lower(): column for column in reversed(head.columns)}
-    names = (*NUMBER_NAMES, *LABEL_NAMES) if task == "regression" else LABEL_NAMES
+    names = NAMES_IN_REGRESSION if task == "regression" else LABEL_NAMES
     fitting = [by_name[name] for name in names if name in by_name]
     if task == "regression":
         fitting = [name for name in fitting if _may_be_numbers(head.cells[name])] or fitting
+        _warn_of_topics(fitting)
     if fitting:
         others = f"; {', '.join(fitting[1:])} would fit too" if fitting[1:] else ""
         return fitting[0], f"found by its name{others}"
@@ -145,6 +151,20 @@ def _find_label(head: Head, task: Task | None) -> tuple[str | None, str]:
             if column.lower() in NUMBER_NAMES and _may_be_numbers(head.cells[column]):
                 return column, "found by its name"
     return None, ""
+
+
+def _warn_of_topics(fitting: Sequence[str]) -> None:
+    """Warn where the number to predict may be a feature, as age beside income."""
+    if len(fitting) < 2 or fitting[0].lower() in NAMES_OF_ANY_LABEL:
+        return
+    taken, others = fitting[0], fitting[1:]
+    warnings.warn(
+        f"label: {taken!r} is taken for the number to predict, by its name alone; "
+        f"{' and '.join(map(repr, others))} would fit as well. Say which with --label {taken} or "
+        f"--label {others[0]} (label={others[0]!r}).",
+        BalancekitWarning,
+        stacklevel=2,
+    )
 
 
 LAST_WORDS = tuple([word] for word in LABEL_WORDS)
