@@ -30,6 +30,7 @@ import balancekit as bk
 from balancekit.plan import (
     ClassBalanced,
     CorrectAfterTraining,
+    CorrectInTraining,
     CrossEntropy,
     Focal,
     GaussianWeighted,
@@ -112,7 +113,11 @@ def decide(
     pipeline = bk.build(replace(plan, seed=seed), train, batch_size=64, collate_fn=collate)
     fit(model, pipeline, epochs=epochs, learning_rate=4e-3)
     logits, _ = predict(model, pipeline.test_loader(held_out, collate_fn=collate))
-    return [either.argmax(1).numpy() for either in (logits, pipeline.correct(logits))]
+    if plan.is_correctable:
+        moved = pipeline.correct(logits)
+    else:  # what GHM believes in is not known: it is moved as cross-entropy would be
+        moved = bk.PriorCorrection(train.labels.class_counts())(logits)
+    return [either.argmax(1).numpy() for either in (logits, moved)]
 
 
 def run(train: Names, held_out: Names, plan: bk.Plan, epochs: int, n_seeds: int) -> Runs:
@@ -121,6 +126,8 @@ def run(train: Names, held_out: Names, plan: bk.Plan, epochs: int, n_seeds: int)
     seconds = {}
     for name, loss in track(LOSSES.items(), "training", console=Console(stderr=True)):
         began, one = time.perf_counter(), replace(plan, loss=loss)
+        if not one.is_correctable:
+            one = replace(one, wanted_prior="training", correction=CorrectInTraining())
         both = [decide(one, seed, train, held_out, epochs) for seed in range(n_seeds)]
         taken[AS_TRAINED][name], taken[MOVED][name] = np.stack(both, axis=1)
         seconds[name] = (time.perf_counter() - began) / n_seeds
