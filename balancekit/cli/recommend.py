@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -30,6 +30,9 @@ from balancekit.errors import DataError, OptionError
 from balancekit.files import write_whole
 from balancekit.plan import PICTURE_TASKS, Objective, Plan
 from balancekit.stats import Stats
+
+if TYPE_CHECKING:
+    from balancekit.recommender import Rows
 
 __all__ = ["build_lines", "operation_names_of", "recommend"]
 
@@ -91,8 +94,8 @@ MOST_ROWS_LOOKED_AT = 200_000
 """Rows up to which a table is looked into: what rows hold decides whether they are mixed."""
 
 HELD_OUT_LINES = (
-    "# after holding out a part to test on, plan on the rest instead:",
-    "# plan = balancekit.recommend(balancekit.analyze(train))",
+    "# after holding out a part to test on, carry the plan to the rest:",
+    "# plan = plan.for_data(balancekit.analyze(train))",
 )
 
 
@@ -158,12 +161,13 @@ def recommend(
     return 0
 
 
-def _rows_of(stats: Stats, data: str, reading: Reading) -> Literal["numbers", "text"] | None:
+def _rows_of(stats: Stats, data: str, reading: Reading) -> "Rows | None":
     """What the rows of a table hold, where looking takes a second or two: numbers or text."""
     if stats.media != "rows" or stats.n_samples > MOST_ROWS_LOOKED_AT:
         return None
-    if stats.task not in ("classification", "multilabel"):
+    if stats.task != "classification":
         return None
+    from balancekit.recommender import ROWS_OF_KIND
     from balancekit.sources.datasets import open_dataset
 
     arguments = {k: v for k, v in reading.arguments().items() if k != "void_index"}
@@ -172,7 +176,7 @@ def _rows_of(stats: Stats, data: str, reading: Reading) -> Literal["numbers", "t
             kind = open_dataset(data, **arguments).kind
     except DataError:  # labels without anything to learn from; planning needs no more
         return None
-    return {"table": "numbers", "text": "text"}.get(kind)  # type: ignore[return-value]
+    return ROWS_OF_KIND.get(kind)
 
 
 def _is_analysis(data: str) -> bool:

@@ -13,7 +13,7 @@ from balancekit.flow import analyze
 from balancekit.labels import Labels
 from balancekit.metrics import OBJECTIVES
 from balancekit.plan import CorrectInTraining, DeferredReweighting, Plan, TwoStage, is_steady
-from balancekit.recommender import Rows, alternatives
+from balancekit.recommender import ROWS_OF_KIND, alternatives
 
 __all__ = [
     "Candidate",
@@ -29,10 +29,6 @@ COMPARED = ("classification", "multilabel", "regression")
 
 DEFAULT_OBJECTIVES = {"multilabel": "map", "regression": "mae_by_shot"}
 MISTAKE = "mistake: "
-
-ROWS_OF_KIND: dict[str | None, Rows] = {"table": "numbers", "text": "text"}
-"""What rows hold, as the recommender has it, by the kind of the data set."""
-
 
 TOLD: dict[str, Any] = {
     "objective": "accuracy",

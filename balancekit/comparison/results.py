@@ -14,7 +14,7 @@ from balancekit.metrics import OBJECTIVES
 from balancekit.plan import DataRef, Plan
 from balancekit.stats import wilson_interval
 
-__all__ = ["Arm", "Comparison", "Measured", "Parts", "Role", "Run", "carried", "floor_of"]
+__all__ = ["Arm", "Comparison", "Measured", "Parts", "Role", "Run", "floor_of"]
 
 Role = Literal["baseline", "recommended", "candidate", "mistake"]
 Part = Literal["test", "inner"]
@@ -310,16 +310,7 @@ class Comparison(_Part, frozen=True, kw_only=True):
         data = self.data if labels is None else DataRef.from_labels(labels)
         if plan is None or data is None:
             raise DataError("comparison: expected one that keeps its plans, got none of them")
-        return carried(plan, data)
-
-
-def carried(plan: Plan, data: DataRef) -> Plan:
-    """A plan with the same choices for other data of the same classes.
-
-    What follows from the counts follows those of the new data. Weights that stand in the plan
-    as numbers stay: parts of the same data have the same shares.
-    """
-    return msgspec.structs.replace(plan, data=data).check()
+        return plan.for_data(data)
 
 
 def floor_of(objective: str, totals: ArrayLike) -> float:

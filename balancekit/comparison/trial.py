@@ -17,13 +17,13 @@ from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 
 from balancekit.comparison.candidates import Candidate
 from balancekit.comparison.parts import DataParts
-from balancekit.comparison.results import Measured, Run, carried
+from balancekit.comparison.results import Measured, Run
 from balancekit.comparison.scores import Held, Judge
 from balancekit.errors import TrainingError
 from balancekit.losses.heads import CosineLinear, decay_groups
 from balancekit.losses.mended_head import mended_head
 from balancekit.pipeline import Pipeline, build
-from balancekit.plan import DataRef, Ldam, Schedule, Targets, TwoStage
+from balancekit.plan import Ldam, Schedule, Targets, TwoStage
 from balancekit.training import Trainer, last_layer, predict
 
 __all__ = ["RUNGS", "Dropped", "Recipe", "Watch", "run_of"]
@@ -117,7 +117,7 @@ def run_of(
 
 
 def _pipeline(candidate: Candidate, seed: int, parts: DataParts, recipe: Recipe) -> Pipeline:
-    plan = carried(candidate.plan, DataRef.from_labels(parts.labels))
+    plan = candidate.plan.for_data(parts.labels)
     n_batches = ceil(len(parts.train) / recipe.batch_size)
     n_epochs = ceil(recipe.n_steps / n_batches)
     changed: dict[str, Any] = {"seed": plan.seed + seed}

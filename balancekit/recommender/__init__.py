@@ -1,6 +1,6 @@
 """The recommender: Stats → Plan, by rules that are data, each with its evidence."""
 
-from balancekit.recommender.augmentation import Rows
+from balancekit.recommender.augmentation import ROWS_OF_KIND, Rows
 from balancekit.recommender.candidates import alternatives
 from balancekit.recommender.choose import Decision, baseline, decide, recommend
 from balancekit.recommender.conditions import Bounds, Check, Condition, Facts
@@ -9,6 +9,7 @@ from balancekit.recommender.rules import Choice, Rule, Rules, Strategy, Weights,
 
 __all__ = [
     "OBJECTIVES",
+    "ROWS_OF_KIND",
     "Bounds",
     "Check",
     "Choice",

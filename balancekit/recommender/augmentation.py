@@ -16,9 +16,12 @@ from balancekit.plan import (
 )
 from balancekit.stats import Stats
 
-__all__ = ["Rows", "chosen_augmentation"]
+__all__ = ["ROWS_OF_KIND", "Rows", "chosen_augmentation"]
 
 Rows = Literal["numbers", "text"]
+
+ROWS_OF_KIND: dict[str | None, Rows] = {"table": "numbers", "text": "text"}
+"""What rows hold, by the `kind` of a data set that `open_dataset` opened."""
 
 STEEP = 10
 """Imbalance ratio from which on rows are mixed."""

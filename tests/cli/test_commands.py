@@ -231,7 +231,7 @@ CASES = {
             "● Plan: ",
             "because",
             "Next:\n  balancekit recommend animals.csv -o plan.toml\n\nThen, in your code:\n",
-            "# plan = balancekit.recommend(balancekit.analyze(train))",
+            "# plan = plan.for_data(balancekit.analyze(train))",
         ],
         [],
     ),

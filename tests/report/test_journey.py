@@ -98,7 +98,8 @@ HARD = labels_of((300, 30, 9, 2), HOSTILE)
 
 def compared(labels, **outcomes):
     """A comparison of plans by name, each with the confusion matrices of its seeds."""
-    comparison = pytest.importorskip("balancekit.comparison")
+    from balancekit import comparison
+
     return comparison.Comparison(
         data=DataRef.from_labels(labels),
         class_names=labels.class_names,

@@ -148,7 +148,8 @@ def test_batches_that_are_not_all_full_hold_at_most_so_many(counts, words):
 
 def run_of(confusion, seed=0):
     """A run as compare leaves it, of a confusion matrix; no resampling."""
-    comparison = pytest.importorskip("balancekit.comparison")
+    from balancekit import comparison
+
     matrix = np.array(confusion)
     figures = {"accuracy": accuracy(matrix), "balanced_accuracy": balanced_accuracy(matrix)}
     return comparison.Run(
@@ -164,7 +165,8 @@ def run_of(confusion, seed=0):
 
 def compared(**hits_of_arms):
     """Arms tested on 1000 samples of a common and 100 of a rare class: their hits by seed."""
-    comparison = pytest.importorskip("balancekit.comparison")
+    from balancekit import comparison
+
     arms = [
         comparison.Arm(
             name=name.replace("_", " "),

@@ -137,7 +137,8 @@ def test_a_schedule_leads_from_its_start_to_its_end():
 @given(orders())
 def test_a_batch_repeats_a_sample_only_if_its_class_is_too_small(made):
     order, class_of = made
-    most = order.draws_per_batch_bounds(3)[1]
+    per_epoch = np.stack([order.quotas.draws_per_class(epoch) for epoch in range(3)])
+    most = (-(-per_epoch // order.length.n_batches)).max(0)
     for epoch in range(3):
         draws = epoch_of(order, epoch)
         for batch in batches_of(draws, draws.indices):

@@ -80,15 +80,6 @@ class DrawOrder(Order):
     def _turns(self) -> Turns:
         return Turns(self.index, self.quotas.most_per_batch(), self.seed)
 
-    def draws_per_batch_bounds(self, epochs: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Fewest and most draws of each class in one batch of these epochs: int64 [n_classes].
-
-        They hold for the batches of all ranks together.
-        """
-        per_epoch = np.stack([self.quotas.draws_per_class(epoch) for epoch in range(epochs)])
-        n_batches = self.length.n_batches
-        return (per_epoch // n_batches).min(0), (-(-per_epoch // n_batches)).max(0)
-
     def draws_of_blocks(
         self, epoch: int, blocks: Sequence[Block], *, rank: int = 0, world_size: int = 1
     ) -> Iterator[Draws]:
