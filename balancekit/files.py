@@ -12,11 +12,13 @@ __all__ = ["open_whole", "write_whole"]
 
 
 @contextmanager
-def open_whole(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+def open_whole(target: str | os.PathLike[str], *, aside: Path | None = None) -> Iterator[BinaryIO]:
     """A file to write under a temporary name, moved into its place when all went well.
 
     Args:
         target: of the file; what stands there is replaced only when the new one is complete.
+        aside: folder for the file until then, on the same file system; beside the target if
+            None. What a killed process leaves is there.
 
     Raises:
         OptionError: the folder of the file is missing, or the file is itself a folder.
@@ -32,7 +34,7 @@ def open_whole(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with place.open("wb") as file:
             yield file
         return
-    unfinished = place.with_name(f".{place.name}.{os.getpid()}")
+    unfinished = (aside or place.parent) / f".{place.name}.{os.getpid()}"
     try:
         with unfinished.open("wb") as file:
             yield file
@@ -42,11 +44,13 @@ def open_whole(target: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise
 
 
-def write_whole(content: bytes, target: str | os.PathLike[str]) -> None:
+def write_whole(
+    content: bytes, target: str | os.PathLike[str], *, aside: Path | None = None
+) -> None:
     """Write a file with this content, complete or not at all.
 
     Raises:
         OptionError: as `open_whole`.
     """
-    with open_whole(target) as file:
+    with open_whole(target, aside=aside) as file:
         file.write(content)

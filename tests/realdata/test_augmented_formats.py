@@ -45,7 +45,7 @@ def test_what_is_written_is_read_back(data_root, tmp_path, path, format):  # noq
         for place, content in annotated.encode(names[-1], sample).items():
             assert not (tmp_path / place).exists()
             (tmp_path / place).write_bytes(content)
-    annotated.finish(tmp_path, names)
+    annotated.finish(tmp_path, names, tmp_path)
     labels = read(tmp_path, format=format)
     assert labels.n_samples == n + len(copied)
     expected = annotated.labels.class_counts() + annotated.labels.take(copied).class_counts()

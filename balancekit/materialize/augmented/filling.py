@@ -76,7 +76,7 @@ class Filling:
         placed.n_made = rounds.n_made - rounds.n_found
         self._write_lists(job, rounds, placed)
         names = [copy.name for copy in _copies(job, rounds)]
-        self.annotated.finish(self.growth.folder, names)
+        self.annotated.finish(self.growth.folder, names, self.growth.aside)
         self.growth.move_into_place()
         return placed
 
@@ -109,13 +109,14 @@ class Filling:
                 self.tell("originals", index + 1, n_samples)
 
     def _write_lists(self, job: CopyJob, rounds: Rounds, placed: Placed) -> None:
-        write_manifest(self.head, _copies(job, rounds), self.growth.folder)
+        folder, aside = self.growth.folder, self.growth.aside
+        write_manifest(self.head, _copies(job, rounds), folder, aside)
         bad = {file.path: file for file in placed.bad}  # a file of several samples is told once
         for turn in rounds.turns:
             record = record_of(job.records, turn)
             if record is not None and record.bad is not None:
                 bad[record.bad.path] = record.bad
-        write_quarantine((bad[path] for path in sorted(bad)), self.growth.folder)
+        write_quarantine((bad[path] for path in sorted(bad)), folder, aside)
 
 
 def _copies(job: CopyJob, rounds: Rounds) -> Iterator[CopyRecord]:

@@ -54,7 +54,9 @@ class Growth:
 
     def move_into_place(self) -> None:
         """Let the finished set be the target, and take the rest away."""
-        write_whole(msgspec.json.encode(self.marker) + b"\n", self.folder / MARKER)
+        write_whole(
+            msgspec.json.encode(self.marker) + b"\n", self.folder / MARKER, aside=self.aside
+        )
         if self.target.exists():  # empty, as was checked
             self.target.rmdir()
         self.folder.rename(self.target)

@@ -96,11 +96,20 @@ class ManifestHead(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str]
 
 
-def write_manifest(head: ManifestHead, copies: Iterable[CopyRecord], folder: Path) -> Path:
-    """Write the manifest of a set, whole, and give its path."""
+def write_manifest(
+    head: ManifestHead, copies: Iterable[CopyRecord], folder: Path, aside: Path
+) -> Path:
+    """Write the manifest of a set, whole, and give its path.
+
+    Args:
+        head: its first line.
+        copies: its other lines.
+        folder: of the set.
+        aside: for files that are not whole yet.
+    """
     place = folder / FOLDER / MANIFEST
     place.parent.mkdir(exist_ok=True)
-    with open_whole(place) as file:
+    with open_whole(place, aside=aside) as file:
         file.write(msgspec.json.encode(head, order="sorted") + b"\n")
         for copy in copies:
             file.write(msgspec.json.encode(copy, order="deterministic") + b"\n")
@@ -121,7 +130,7 @@ def read_quarantine(folder: str | Path) -> list[BadFile]:
     return [decoder.decode(line) for line in content.splitlines()]
 
 
-def write_quarantine(bad: Iterable[BadFile], folder: Path) -> None:
+def write_quarantine(bad: Iterable[BadFile], folder: Path, aside: Path) -> None:
     """Write the files that could not be used; an empty list where all could."""
     lines = [msgspec.json.encode(file) + b"\n" for file in bad]
-    write_whole(b"".join(lines), folder / FOLDER / QUARANTINE)
+    write_whole(b"".join(lines), folder / FOLDER / QUARANTINE, aside=aside)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,9 @@ def wait_for_work(out, process, *, n_files):
     """Let it run until so many files are there, or it is done."""
     work = out.with_name(f".{out.name}.unfinished")
     while process.poll() is None and not out.exists():
-        if sum(1 for _ in work.glob("set/**/*__aug-*")) >= n_files:
+        # Unlike a glob, a walk does not mind that the set is moved into place meanwhile.
+        names = (name for _, _, files in os.walk(work / "set") for name in files)
+        if sum("__aug-" in name for name in names) >= n_files:
             return
         time.sleep(0.002)
 
@@ -133,6 +136,28 @@ def test_a_file_that_was_cut_off_as_the_power_went_is_made_again(data, tmp_path)
     cut.write_bytes(cut.read_bytes()[:10])
     record = sorted(tmp_path.glob(".new.unfinished/records/*/*.json"))[-1]
     record.write_bytes(b"")
+    augment_to_disk(data, out, target="max", resume=True)
+    assert content_of(out) == content_of(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("list_", ["manifest.jsonl", "quarantine.jsonl", ".balancekit.json"])
+def test_a_run_killed_while_it_writes_a_list_leaves_nothing_of_it_in_the_set(
+    list_, data, tmp_path, monkeypatch
+):
+    out, replace = tmp_path / "new", Path.replace
+
+    def end(path, target):
+        if target.name == list_ and "set" in target.parts:
+            raise StopError
+        return replace(path, target)
+
+    augment_to_disk(data, tmp_path / "whole", target="max")
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", end)
+        patched.setattr(Path, "unlink", lambda *_, **__: None)  # as nobody does when it is killed
+        patched.setattr(os, "getpid", lambda: 1)  # the next run has another
+        with pytest.raises(StopError):
+            augment_to_disk(data, out, target="max")
     augment_to_disk(data, out, target="max", resume=True)
     assert content_of(out) == content_of(tmp_path / "whole")
 

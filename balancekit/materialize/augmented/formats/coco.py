@@ -130,7 +130,7 @@ class CocoSet(ListedPictures):
         """The picture; what is told of it comes with `finish`."""
         return [(self.places[index], Path(self.picture(index)))]
 
-    def finish(self, folder: Path, names: Sequence[str]) -> None:
+    def finish(self, folder: Path, names: Sequence[str], aside: Path) -> None:
         """The JSON file: what the data's says of the pictures that are there, then the new.
 
         New ids follow the greatest of the old. Entries of pictures that are not there are left
@@ -157,7 +157,7 @@ class CocoSet(ListedPictures):
         is_named = split_of(self.path.name) == "train"
         target = folder / "annotations" / (self.path.name if is_named else "instances_train.json")
         target.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(msgspec.json.encode(told) + b"\n", target)
+        write_whole(msgspec.json.encode(told) + b"\n", target, aside=aside)
 
 
 def open_coco_set(source: PartsSource, root: Path) -> CocoSet:

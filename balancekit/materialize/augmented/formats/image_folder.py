@@ -77,7 +77,7 @@ class ImageFolderSet(ListedPictures):
         files = [path] if mask_path is None else [path, mask_path]
         return [(self.place(file), Path(file)) for file in files]
 
-    def finish(self, folder: Path, names: Sequence[str]) -> None:
+    def finish(self, folder: Path, names: Sequence[str], aside: Path) -> None:
         """The folders of classes without pictures: without them, others would get their ids."""
         for path in self.class_folders:
             (folder / self.place(path)).mkdir(parents=True, exist_ok=True)

@@ -82,17 +82,17 @@ class MaskSet(ListedPictures):
         files = self.picture(index), self.masks[index]
         return [(self.place(file), Path(file)) for file in files]
 
-    def finish(self, folder: Path, names: Sequence[str]) -> None:
+    def finish(self, folder: Path, names: Sequence[str], aside: Path) -> None:
         """The file that names the classes, and the list of names where the data have one."""
         if self.class_file is not None:
-            write_whole(self.class_file.read_bytes(), folder / self.class_file.name)
+            write_whole(self.class_file.read_bytes(), folder / self.class_file.name, aside=aside)
         if (self.root / LIST).is_file():
             there = [path for path in self.masks if (folder / self.place(path)).exists()]
             end = _ends(self.picture(0), self.masks[0])[1]
             lines = [*(Path(path).stem for path in there), *(name + end for name in names)]
             (folder / LIST).parent.mkdir(parents=True, exist_ok=True)
             text = "".join(f"{line}\n" for line in lines)
-            write_whole(text.encode("utf-8", "surrogateescape"), folder / LIST)
+            write_whole(text.encode("utf-8", "surrogateescape"), folder / LIST, aside=aside)
 
 
 def open_mask_set(source: MaskSource, root: Path) -> MaskSet:

@@ -133,10 +133,11 @@ class AnnotatedSet(Protocol):
         Places start with folders and hold no "..".
         """
 
-    def finish(self, folder: Path, names: Sequence[str]) -> None:
+    def finish(self, folder: Path, names: Sequence[str], aside: Path) -> None:
         """Write the files that tell of all samples, each whole; again, they are the same.
 
         Args:
             folder: that is written; originals that are not in it are left out.
             names: of the new samples that are in it, in the order that they get.
+            aside: for files that are not whole yet.
         """

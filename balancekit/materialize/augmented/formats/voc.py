@@ -103,14 +103,14 @@ class VocSet(ListedPictures):
         xml = Path(self.xmls[index])
         return [*files, (f"{ANNOTATIONS}/{stem}.xml", xml)] if xml.is_file() else files
 
-    def finish(self, folder: Path, names: Sequence[str]) -> None:
+    def finish(self, folder: Path, names: Sequence[str], aside: Path) -> None:
         """The list of the names of all samples: those of the data that are there, then the new."""
         there = [
             stem for i, stem in enumerate(self.stems) if (folder / self.originals(i)[0][0]).exists()
         ]
         (folder / LIST).parent.mkdir(parents=True, exist_ok=True)
         lines = "".join(f"{name}\n" for name in [*there, *names])
-        write_whole(lines.encode("utf-8", "surrogateescape"), folder / LIST)
+        write_whole(lines.encode("utf-8", "surrogateescape"), folder / LIST, aside=aside)
 
     def _annotation(self, index: int) -> "Element | None":
         try:

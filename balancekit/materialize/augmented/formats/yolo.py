@@ -120,7 +120,7 @@ class YoloSet(ListedPictures):
         files = [(place, Path(self.picture(index)))]
         return files if text is None else [*files, (_text_of(place), Path(text))]
 
-    def finish(self, folder: Path, names: Sequence[str]) -> None:
+    def finish(self, folder: Path, names: Sequence[str], aside: Path) -> None:
         """The data.yaml, with the names of the classes and the training split alone."""
         lines = ["# Written by balancekit. Add val: with the folder of your validation pictures."]
         lines += [f"train: {PICTURES}", "names:"]
@@ -134,7 +134,9 @@ class YoloSet(ListedPictures):
             if self.skeleton.names:
                 names_of_points = ", ".join(map(json.dumps, self.skeleton.names))
                 lines.append(f"kpt_names: {{0: [{names_of_points}]}}")
-        write_whole("".join(f"{line}\n" for line in lines).encode(), folder / "data.yaml")
+        write_whole(
+            "".join(f"{line}\n" for line in lines).encode(), folder / "data.yaml", aside=aside
+        )
 
     def _class_id(self, id_in_file: int) -> int:
         if self.declared_names is not None:

@@ -52,9 +52,9 @@ def written(tmp_path):
                 assert not (out / place).exists(), "a new sample stands on another"
                 (out / place).parent.mkdir(parents=True, exist_ok=True)
                 (out / place).write_bytes(content)
-        annotated.finish(out, names)
+        annotated.finish(out, names, out)
         before = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
-        annotated.finish(out, names)
+        annotated.finish(out, names, out)
         after = {path: path.read_bytes() for path in out.rglob("*") if path.is_file()}
         assert before == after, "finishing again changed something"
         return out
