@@ -3,6 +3,7 @@
 import csv
 import errno
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -148,6 +149,19 @@ def test_an_interrupted_tree_goes_on_where_it_stopped(files, labels, tmp_path, m
     assert len(tree_of(target)) == 8
     assert [path.name for path in target.iterdir() if path.name.startswith(".c")] == []
     assert not (tmp_path / ".balanced.unfinished").exists()
+
+
+@pytest.mark.parametrize("has_marker", [False, True])
+def test_a_marker_that_was_begun_is_not_a_part_of_the_tree(has_marker, labels, tmp_path):
+    write_tree(labels, np.arange(8), tmp_path / "whole")
+    target, work = tmp_path / "balanced", tmp_path / ".balanced.unfinished"
+    work.mkdir()
+    (work / "..balancekit.json.1").write_bytes(b"{")
+    if has_marker:
+        shutil.copy(tmp_path / "whole" / ".balancekit.json", work)
+    write_tree(labels, np.arange(8), target)
+    names = {path.relative_to(target) for path in target.rglob("*")}
+    assert names == {p.relative_to(tmp_path / "whole") for p in (tmp_path / "whole").rglob("*")}
 
 
 def test_what_another_run_has_left_unfinished_is_made_anew(labels, tmp_path, monkeypatch):

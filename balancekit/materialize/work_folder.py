@@ -125,6 +125,8 @@ def started_work(target: Path, marker: Marker) -> Path:
             "Move them away."
         )
     work.mkdir(exist_ok=True)
+    for begun in filter(_is_begun_marker, work.iterdir()):
+        begun.unlink()
     write_whole(msgspec.json.format(msgspec.json.encode(marker), indent=2) + b"\n", work / MARKER)
     return work
 
