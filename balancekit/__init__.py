@@ -98,7 +98,7 @@ if TYPE_CHECKING:
         split_streams,
     )
     from balancekit.sources import PictureDataset, read
-    from balancekit.sources.datasets import open_dataset
+    from balancekit.sources.datasets import RowEncoder, TextEncoder, open_dataset
     from balancekit.stats import Counts, Stats, expected_half_width
 
 _ROOM_OF = {
@@ -166,6 +166,7 @@ _ROOM_OF = {
     "RepeatFactorSampler": "samplers.loader",
     "ResumableLoader": "samplers.loader",
     "RowAugmentation": "plan",
+    "RowEncoder": "sources.datasets",
     "SampleKey": "labels",
     "Scene": "augment",
     "SceneBatch": "augment.on_device",
@@ -173,6 +174,7 @@ _ROOM_OF = {
     "SigmoidFocalLoss": "losses",
     "Stats": "stats",
     "StepProfile": "samplers",
+    "TextEncoder": "sources.datasets",
     "TrainingError": "errors",
     "TwoStreamSampler": "samplers.loader",
     "Undersample": "samplers",
@@ -265,6 +267,7 @@ __all__ = [
     "RepeatFactorSampler",
     "ResumableLoader",
     "RowAugmentation",
+    "RowEncoder",
     "SampleKey",
     "Scene",
     "SceneBatch",
@@ -272,6 +275,7 @@ __all__ = [
     "SigmoidFocalLoss",
     "Stats",
     "StepProfile",
+    "TextEncoder",
     "TrainingError",
     "TwoStreamSampler",
     "Undersample",

@@ -81,7 +81,7 @@ def analyze(
         void_index=void_index,
     )
     run = _Run(engine or ThreadEngine(), verify, duplicates, quality, on_progress)
-    return run.stats_of(open_source(data, options, format=format))
+    return run.stats_of(open_source(data, options, format=format), task_is_given=task != "auto")
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,10 @@ class _Run:
     quality: bool
     on_progress: Callable[[int], None] | None
 
-    def stats_of(self, source: Source) -> Stats:
+    def stats_of(self, source: Source, *, task_is_given: bool) -> Stats:
         """Stats of a source, beside its other splits."""
+        from balancekit.sources.datasets import rows_of_source
+
         counts = self.count(source)
         others = {name: self.count(other) for name, other in source.other_splits().items()}
         if unseen := self.unseen(counts, source.format):
@@ -107,6 +109,8 @@ class _Run:
             format=source.format,
             split=source.split,
             other_splits=others,
+            rows=rows_of_source(source) if counts.media == "rows" else None,
+            task_is_given=task_is_given,
         )
 
     def unseen(self, counts: Counts, format: str = "memory") -> str:  # noqa: A002

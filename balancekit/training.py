@@ -132,7 +132,7 @@ def predict(
     with torch.inference_mode():
         for inputs, target, *_ in loader:
             outputs.append(model(inputs.to(device, non_blocking=True)).float().cpu())
-            targets.append(target.numpy())
+            targets.append(target.cpu().numpy())
     if not outputs:
         raise OptionError("loader: expected at least one batch to predict, got none")
     true = np.concatenate(targets)

@@ -1,4 +1,7 @@
-"""Every Python block of README and docs runs, in order, a page at a time."""
+"""Every Python block of README and docs runs, in order, a page at a time, and prints what it says.
+
+An output that is shown is a text block right behind the Python block.
+"""
 
 import os
 import re
@@ -18,6 +21,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"# exit code (\d)")
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+WITH_OUTPUT = re.compile(BLOCK.pattern + r"(?:\n\n```text\n(.*?)^```)?", BLOCK.flags)
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:e-?\d+)?")
 LINK = re.compile(r"\]\((?!https?:)([^)#]+)")
 
@@ -36,21 +40,18 @@ def picture_folder(home: Path) -> None:
             picture.save(home / "data" / name / f"{number}.jpg")
 
 
-def small_model():
-    from torch import nn
-
-    return nn.Sequential(nn.AdaptiveAvgPool2d(2), nn.Flatten(), nn.Linear(12, 2))
-
-
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if BLOCK.search(page.read_text())], ids=relative
 )
 def test_examples_run(page, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     picture_folder(tmp_path)
-    names = {"model": small_model()} if page.name == "README.md" else {}
-    for block in BLOCK.findall(page.read_text()):
+    names = {}
+    for block, output in WITH_OUTPUT.findall(page.read_text()):
+        capsys.readouterr()
         exec(compile(block, relative(page), "exec"), names)
+        if output:
+            assert capsys.readouterr().out == output
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +108,7 @@ def test_links_lead_somewhere(page):
 def test_readme_holds_one_short_example_and_the_two_commands():
     text = (ROOT / "README.md").read_text()
     (example,) = BLOCK.findall(text)
-    assert len(example.strip().splitlines()) <= 12
+    assert len(example.strip().splitlines()) <= 13
     assert "pip install -c constraints.txt '.[demo]' && balancekit demo\n" in text
     assert "pip install -c constraints.txt -e '.[test]' && pytest -n 2 --dist loadfile\n" in text
 

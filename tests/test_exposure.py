@@ -28,6 +28,7 @@ from balancekit.plan import (
     CorrectAfterTraining,
     DataRef,
     DeferredReweighting,
+    Lds,
     Plan,
     RepeatAugmentation,
     RowAugmentation,
@@ -42,6 +43,8 @@ from balancekit.plan import (
 from balancekit.plan.mixes import CutMix
 from balancekit.plan.operations import Brightness, HorizontalFlip
 from balancekit.recommender import baseline
+from balancekit.report.exposure_words import weights_text
+from balancekit.weights.density import lds_bin_weights
 
 IDS = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [70, 20, 4]))
 LABELS = Labels(class_ids=IDS, class_names=("a", "b", "c"))
@@ -339,6 +342,23 @@ def test_deferred_weights_are_told():
     assert exposure.weights_from == 0.75
     assert exposure.class_weights == pytest.approx(tuple(plan.class_weights()))
     assert preview(plan_with(Uniform()), LABELS, batch_size=9).class_weights == (1, 1, 1)
+
+
+def test_weights_by_label_density_are_shown_bin_by_bin():
+    values = np.repeat([10.0, 11.0, 12.0, 20.0, np.nan], [60, 50, 20, 3, 2])
+    labels = Labels.from_values(values)
+    loss = Lds(exponent=1.0)
+    plan = Plan(data=DataRef.from_labels(labels), objective="mae_by_shot", loss=loss)
+    exposure = preview(plan, labels, batch_size=8)
+    by_bin = dict(zip(exposure.class_names, exposure.class_weights, strict=True))
+    wanted = lds_bin_weights(values[:-2], exponent=1.0)  # those of LDSLoss.from_values
+    for value in (10.0, 11.0, 12.0, 20.0):
+        assert by_bin[f"{value:g}"] == pytest.approx(wanted.of([value])[0])
+    assert by_bin["15"] == 0, "of no sample"
+    counts = np.array(exposure.samples_per_class)
+    assert np.average(exposure.class_weights, weights=counts) == pytest.approx(1)
+    assert weights_text(exposure).startswith("The loss weighs a sample by 0.")
+    assert weights_text(exposure).endswith("(20).")
 
 
 @pytest.mark.parametrize("task", ["regression", "detection"])

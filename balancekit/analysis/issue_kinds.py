@@ -91,10 +91,17 @@ _KINDS: dict[str, IssueKind] = {
         "pixels that belong to no class",
         "Nothing, if they are meant as void: {share} of all pixels are. Else check --void-index.",
     ),
+    "BK112": IssueKind(
+        "warning",
+        "classes that look like numbers to predict",
+        'Say --task regression (task="regression" in Python) if they are; --task classification '
+        "if they name classes.",
+    ),
     "BK201": IssueKind(
         "error",
         "pictures that cannot be decoded",
-        "Replace or delete these files; training would stop at the first of them.",
+        "Replace or delete these files. A data set of your own would stop at the first of them; "
+        "open_dataset leaves them out, and PictureDataset gives a grey picture for each.",
         "picture-unreadable",
     ),
     "BK202": IssueKind(

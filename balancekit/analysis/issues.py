@@ -9,6 +9,7 @@ from balancekit.analysis.duplicates import Repeats
 from balancekit.analysis.issue_kinds import CODE_OF, issue_of
 from balancekit.analysis.issues_of_content import content_issues
 from balancekit.analysis.issues_of_splits import split_issues
+from balancekit.labels import look_like_targets
 from balancekit.stats import Counts, Issue, Problem, Severity, Stats, wilson_interval
 
 __all__ = ["find_issues"]
@@ -21,13 +22,16 @@ VOID_SHARE = 0.05
 """Share of pixels from which on void ones are told."""
 
 
-def find_issues(counts: Counts, stats: Stats, repeats: Repeats | None = None) -> tuple[Issue, ...]:
+def find_issues(
+    counts: Counts, stats: Stats, repeats: Repeats | None = None, *, task_is_given: bool = False
+) -> tuple[Issue, ...]:
     """Issues of a counted set, the gravest first.
 
     Args:
         counts: the total of all shards.
         stats: what was measured of it, without its issues.
         repeats: what its samples share with each other and with those of other splits.
+        task_is_given: the user said what the labels are for.
     """
     samples = dict(zip(stats.class_names, stats.per_class.samples, strict=True))
     issues = list(_label_issues(counts, stats))
@@ -35,6 +39,9 @@ def find_issues(counts: Counts, stats: Stats, repeats: Repeats | None = None) ->
         issues += _target_issues(stats)
     else:
         issues += [*_class_issues(counts, samples), *_name_issues(stats.class_names)]
+    if counts.task == "classification" and not task_is_given and look_like_targets(samples):
+        numbers = sorted((name for name, n in samples.items() if n), key=float)
+        issues.append(issue_of("BK112", Problem(count=len(numbers), examples=tuple(numbers[:5]))))
     issues += [*_task_issues(stats), *split_issues(stats, samples)]
     issues += content_issues(stats, repeats)
     issues += [issue_of(CODE_OF[kind], problem) for kind, problem in counts.problems.items()]

@@ -12,7 +12,7 @@ from balancekit.analysis.multilabel import measure_multilabel
 from balancekit.analysis.quality import measure_quality
 from balancekit.analysis.regression import measure_regression
 from balancekit.analysis.splits import held_out_samples, measure_split
-from balancekit.stats import Counts, SplitStats, Stats, fingerprint_of
+from balancekit.stats import Counts, Rows, SplitStats, Stats, fingerprint_of
 
 __all__ = ["stats_from_counts"]
 
@@ -25,6 +25,8 @@ def stats_from_counts(
     format: str = "memory",  # noqa: A002 - the field's word
     split: str | None = None,
     other_splits: Mapping[str, Counts] | None = None,
+    rows: Rows | None = None,
+    task_is_given: bool = False,
 ) -> Stats:
     """Stats of a counted set.
 
@@ -35,6 +37,8 @@ def stats_from_counts(
         format: in which it was found.
         split: that was counted.
         other_splits: counts of the other splits, by name.
+        rows: what samples that are rows hold, if that is known.
+        task_is_given: the user said what the labels are for.
     """
     others = dict(sorted((other_splits or {}).items()))
     counted = counts.per_class()
@@ -48,6 +52,7 @@ def stats_from_counts(
         format=format,
         task=counts.task,
         media=counts.media,
+        rows=rows,
         split=split,
         unit=counts.unit,
         n_samples=counts.n_samples,
@@ -65,7 +70,8 @@ def stats_from_counts(
         duplicates=measure_duplicates(repeats, class_names) if repeats else None,
         quality=measure_quality(counts, class_names),
     )
-    return msgspec.structs.replace(stats, issues=find_issues(counts, stats, repeats))
+    issues = find_issues(counts, stats, repeats, task_is_given=task_is_given)
+    return msgspec.structs.replace(stats, issues=issues)
 
 
 def _measure_splits(

@@ -269,6 +269,11 @@ def _usage(error: CycloptsError, arguments: Sequence[str]) -> str:
         )
     if isinstance(error, UnusedCliTokensError):
         tokens = ", ".join(map(repr, error.unused_tokens or ()))
+        plans = [word for word in arguments if word.endswith(".toml")]
+        if command == "compare" and plans:
+            return (
+                f"expected the data alone, got {tokens} too. A plan is given as --plan {plans[0]}"
+            )
         return (
             f"expected no more arguments, got {tokens}. Quote a name that has spaces; "
             "the file behind --json ends in .json."

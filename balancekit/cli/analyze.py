@@ -13,6 +13,7 @@ from balancekit.cli.output import (
     check_target,
     counting_progress,
     output_console,
+    say_written,
     shell_command,
     tell,
     write_json,
@@ -127,6 +128,8 @@ def analyze(
         _write_page(stats, data, reading, html)
     if json != "-":
         _show(stats, data, reading, output_format)
+    if html is not None:
+        say_written(html)
     return _leave(stats, gates, strict=strict, output_format=output_format)
 
 

@@ -18,13 +18,15 @@ from balancekit.cli.output import (
     check_target,
     output_console,
     progress_bar,
+    say_written,
     shell_command,
     tell,
     write_json,
 )
+from balancekit.cli.planned_reading import reading_of
 from balancekit.cli.prior_file import prior_from_file
 from balancekit.cli.recommend import Aim, DeployedPrior, PictureTask
-from balancekit.errors import OptionError
+from balancekit.errors import DataError, OptionError, PlanError
 from balancekit.files import write_whole
 from balancekit.labels import Labels
 from balancekit.plan import Plan
@@ -74,7 +76,7 @@ Output = Annotated[
         alias="-o",
         metavar="FILE",
         help="Write the results to this JSON file. Finished runs are kept beside it, in "
-        "FILE.runs, from which the same command goes on.",
+        "FILE.runs, from which the same command goes on, with another --budget or --seeds too.",
     ),
 ]
 Page = Annotated[
@@ -133,6 +135,11 @@ def compare(
         write_json(_as_json(comparison), json)
     if json != "-":
         _show(comparison, data, output, winner)
+    if comparison.takeable():
+        if html is not None:
+            say_written(html)
+    elif missing := [target for target in (html, winner) if target is not None]:
+        tell(f"not written, as no plan was trained to the end: {', '.join(missing)}")
     if comparison.interrupted:
         n_runs = sum(len(arm.runs) for arm in comparison.arms)
         on = "" if output is None else " The same command goes on from there."
@@ -151,7 +158,10 @@ def _compared(
     given = reading.arguments()
     if given.pop("void_index") is not None:
         raise OptionError("--void-index: expected no masks, which compare does not train on")
-    dataset, own_split = open_compared(data, **given)
+    try:
+        dataset, own_split = open_compared(data, **given)
+    except DataError as error:
+        raise DataError(f"{error}{_otherwise_read(plans, reading)}") from None
     compared = _with_recommended(
         dataset.labels if own_split is None else own_split.labels, plans, options
     )
@@ -166,6 +176,8 @@ def _compared(
             )
         except ComparisonInterrupted as stopped:
             return stopped.comparison
+        except PlanError as error:
+            raise PlanError(f"{error}{_otherwise_read(plans, reading)}") from None
 
 
 def _with_recommended(
@@ -194,6 +206,17 @@ def _with_recommended(
             )
         compared[name] = Plan.load(path)
     return compared
+
+
+def _otherwise_read(plans: tuple[str, ...], reading: Reading) -> str:
+    """Which options the plans' data were read by that are not given here, for an error."""
+    told = ""
+    for path in plans:
+        options = reading_of(Plan.load(path), reading).options()
+        missing = {k: v for k, v in options.items() if v != reading.options()[k]}
+        if missing:
+            told += f" {path} is for data read by {shell_command(**missing)}: give that here too."
+    return told
 
 
 @contextmanager

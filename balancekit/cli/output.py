@@ -22,6 +22,7 @@ __all__ = [
     "error_console",
     "output_console",
     "progress_bar",
+    "say_written",
     "shell_command",
     "split_json_option",
     "tell",
@@ -64,6 +65,11 @@ def _columns() -> int:
 def tell(message: str) -> None:
     """Print a message on stderr."""
     error_console().print(f"balancekit: {message}", markup=False, highlight=False, soft_wrap=True)
+
+
+def say_written(target: str) -> None:
+    """Say on stderr where a page was written: stdout has the report, or JSON to be parsed."""
+    error_console().print(f"Written: {target}", markup=False, highlight=False, soft_wrap=True)
 
 
 def discard_stdout() -> None:

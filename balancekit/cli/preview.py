@@ -9,16 +9,18 @@ from balancekit.cli.options import Data, JsonTarget, Reading
 from balancekit.cli.output import (
     check_target,
     output_console,
+    say_written,
     shell_command,
     write_json,
 )
+from balancekit.cli.planned_reading import reading_of, refuse_swapped, told_of_planned_reading
 from balancekit.errors import OptionError
 
 if TYPE_CHECKING:
     from balancekit.exposure import Exposure
     from balancekit.plan import Plan
 
-__all__ = ["preview", "reading_of"]
+__all__ = ["preview"]
 
 USUAL_BATCH_SIZE = 64
 
@@ -74,31 +76,28 @@ def preview(
     from balancekit.plan import Plan
     from balancekit.sources import read
 
-    check_target("--json", json)
-    check_target("--html", html)
+    for option, target in (("--json", json), ("--html", html)):
+        check_target(option, target)
     if comparison is not None and html is None:
         raise OptionError("--comparison: expected with --html FILE, the page that shows it")
+    refuse_swapped(plan, data)
     loaded = Plan.load(plan)
     compared = None if comparison is None else comparison_from_file(comparison, loaded)
     how = reading_of(loaded, reading)
     width = batch_size or loaded.batch_size or USUAL_BATCH_SIZE
-    labels = read(data, **how.arguments())
+    with told_of_planned_reading(plan, how, reading, data):
+        labels = read(data, **how.arguments())
+        if not allow_other_data:
+            loaded.check_data(labels)
     seen = exposure.preview(
-        loaded,
-        labels,
-        batch_size=width,
-        epochs=epochs,
-        allow_other_data=allow_other_data,
+        loaded, labels, batch_size=width, epochs=epochs, allow_other_data=allow_other_data
     )
     if json is not None:
         write_json(msgspec.json.format(msgspec.json.encode(seen), indent=2), json)
     if html is not None:
-        options = {
-            "batch_size": str(width),
-            "epochs": None if epochs == 1 else str(epochs),
-            "comparison": comparison,
-        }
-        command = shell_command("balancekit", "preview", plan, data, **options, **reading.options())
+        counted = {"batch_size": str(width), "epochs": None if epochs == 1 else str(epochs)}
+        options = counted | {"comparison": comparison} | reading.options()
+        command = shell_command("balancekit", "preview", plan, data, **options)
         write_plan_page(
             html,
             loaded,
@@ -112,30 +111,9 @@ def preview(
         )
     if json != "-":
         _show(seen, loaded, plan)
+    if html is not None:
+        say_written(html)
     return 0
-
-
-def reading_of(plan: "Plan", reading: Reading) -> Reading:
-    """How to read the data of a plan: as it was made from them, unless options say otherwise.
-
-    Args:
-        plan: which knows the options that its data were read by.
-        reading: options of the command.
-    """
-    from dataclasses import replace
-
-    given = {name for name, value in reading.options().items() if value is not None}
-    known = {
-        name: value
-        for name, value in plan.data.read_by.items()
-        if name not in given and hasattr(Reading, name)
-    }
-    parsed: dict[str, object] = {**known}
-    if "header" in known:
-        parsed["header"] = known["header"].lower() == "true"
-    if "void_index" in known:
-        parsed["void_index"] = int(known["void_index"])
-    return replace(reading, **parsed)  # type: ignore[arg-type]  # by name
 
 
 def _show(seen: "Exposure", plan: "Plan", path: str) -> None:

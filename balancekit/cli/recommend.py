@@ -1,9 +1,8 @@
 """`balancekit recommend`."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import msgspec
 from cyclopts import Parameter
@@ -26,13 +25,10 @@ from balancekit.cli.plan_code import (
     whole_lines,
 )
 from balancekit.cli.prior_file import prior_from_file
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import OptionError
 from balancekit.files import write_whole
 from balancekit.plan import PICTURE_TASKS, Objective, Plan
 from balancekit.stats import Stats
-
-if TYPE_CHECKING:
-    from balancekit.recommender import Rows
 
 __all__ = ["build_lines", "operation_names_of", "recommend"]
 
@@ -89,9 +85,8 @@ Explain = Annotated[
 
 OTHER_FORMATS = (".json", ".yaml", ".yml")
 OF_ANALYSIS, MOST_OF_A_HEAD = b"balancekit.analysis/", 1000
+LABELS_LIKE_NUMBERS = "BK112"
 USUAL_BATCH = 64
-MOST_ROWS_LOOKED_AT = 200_000
-"""Rows up to which a table is looked into: what rows hold decides whether they are mixed."""
 
 HELD_OUT_LINES = (
     "# after holding out a part to test on, carry the plan to the rest:",
@@ -124,25 +119,25 @@ def recommend(
     check_target("--json", json)
     seconds = None if budget is None else seconds_of("--budget", budget)
     prior = _prior(deployed_prior)
-    chosen: dict[str, Any] = {"objective": objective, "deployed_prior": prior, "budget_s": seconds}
+    chosen: dict[str, Any] = {
+        "objective": objective,
+        "deployed_prior": prior,
+        "budget_s": seconds,
+        "picture_task": picture_task,
+    }
     is_analyzed = _is_analysis(data)
     stats = Stats.load(data) if is_analyzed else analyze_with_progress(data, reading)
-    _warn_of_ids(stats)
-    if not is_analyzed and picture_task is None:
-        chosen["rows"] = _rows_of(stats, data, reading)
-    plan = recommender.recommend(
-        stats, picture_task=picture_task, batch_size=batch_size, seed=seed, **chosen
-    )
+    _warn_of_labels(stats)
+    plan = recommender.recommend(stats, batch_size=batch_size, seed=seed, **chosen)
     read_by = {} if is_analyzed else reading.options()
     plan = _with_reading(plan, read_by)
-    operations = operation_names_of(plan)
     if output is not None:
         write_whole(plan.to_toml().encode(), Path(output))
     if json is not None:
         write_json(msgspec.json.format(msgspec.json.encode(plan), indent=2), json)
     if json == "-":
         return 0
-    _show(plan, operations, stats, chosen, explain=explain)
+    _show(plan, operation_names_of(plan), stats, chosen, explain=explain)
     options = {
         "objective": objective,
         "deployed_prior": deployed_prior,
@@ -159,24 +154,6 @@ def recommend(
     if output is not None:
         _say_written(None if is_analyzed else data, output, read_by)
     return 0
-
-
-def _rows_of(stats: Stats, data: str, reading: Reading) -> "Rows | None":
-    """What the rows of a table hold, where looking takes a second or two: numbers or text."""
-    if stats.media != "rows" or stats.n_samples > MOST_ROWS_LOOKED_AT:
-        return None
-    if stats.task != "classification":
-        return None
-    from balancekit.recommender import ROWS_OF_KIND
-    from balancekit.sources.datasets import open_dataset
-
-    arguments = {k: v for k, v in reading.arguments().items() if k != "void_index"}
-    try:
-        with warnings.catch_warnings(action="ignore"):  # of columns, which no plan is made of
-            kind = open_dataset(data, **arguments).kind
-    except DataError:  # labels without anything to learn from; planning needs no more
-        return None
-    return ROWS_OF_KIND.get(kind)
 
 
 def _is_analysis(data: str) -> bool:
@@ -208,10 +185,10 @@ def _with_reading(plan: Plan, read_by: Mapping[str, str | bool | None]) -> Plan:
     return msgspec.structs.replace(plan, data=data)
 
 
-def _warn_of_ids(stats: Stats) -> None:
-    """Say before the plan where the labels look like ids: it would be of no use."""
+def _warn_of_labels(stats: Stats) -> None:
+    """Say before the plan where the labels look like no classes: it would be of no use."""
     for issue in stats.issues:
-        if issue.code == LABELS_LIKE_IDS:
+        if issue.code in (LABELS_LIKE_IDS, LABELS_LIKE_NUMBERS):
             tell(f"warning: {issue.title}; this plan is of no use then. {issue.what_to_do}")
 
 

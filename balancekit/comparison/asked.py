@@ -20,20 +20,21 @@ from balancekit.comparison.candidates import (
     objective_of,
 )
 from balancekit.comparison.contest import Contest, Progress
-from balancekit.comparison.factory import check_model, made_by, name_of
-from balancekit.comparison.kept import Kept
+from balancekit.comparison.factory import check_model, identity_of, made_by, name_of
+from balancekit.comparison.kept import Kept, Terms
 from balancekit.comparison.own_split import OwnSplit
 from balancekit.comparison.parts import DataParts, Splitter, labels_of_all
 from balancekit.comparison.results import Arm, Comparison, Run, floor_of
 from balancekit.comparison.scores import Judge
 from balancekit.comparison.timing import Stopwatch
 from balancekit.comparison.trial import Recipe, Watch, run_of
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import DataError, OptionError, PlanError
 from balancekit.labels import Labels
 from balancekit.metrics import OBJECTIVES
 from balancekit.models import Settings, default_model, recommended_settings
 from balancekit.pipeline import build
 from balancekit.plan import DataRef, Plan
+from balancekit.plan.metric_names import objective_text
 from balancekit.training import best_device
 
 __all__ = ["Asked"]
@@ -42,6 +43,8 @@ USUAL = Settings(batch_size=64, learning_rate=1e-3, weight_decay=1e-4, epochs=30
 """For samples of which nothing is known."""
 
 SAMPLES_TRIED = 2
+
+OWN_LABELS = "ive the data set an attribute `labels`, a balancekit.Labels"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,7 +102,9 @@ class Asked:
             DataError: every plan failed.
         """
         began = self.clock()
-        kept = Kept(self.folder, self._identity(), fresh=self.fresh)
+        kept = self._kept
+        made = check_model(self._model_of(self._first), self._tried, self._n_outputs)
+        kept.begin(self._identity(made), self._terms)
         # Reading and splitting took their time too.
         used_s = kept.used_s() + self.clock() - began
         stopwatch = Stopwatch(self.budget_s, self.clock, used_s)
@@ -112,26 +117,19 @@ class Asked:
             most_steps=self._most_steps,
             n_batches=self._n_batches,
             higher_is_better=OBJECTIVES[self.judged_by].higher_is_better,
-            in_points=self.judged_by != "mae_by_shot",
             floor=self._floor,
-            drops=self.budget_s is not None,
+            drops=self._drops,
             on_step=self.on_step,
             on_progress=self.on_progress,
         )
-        self._check_model()
         contest.run()
         arms = contest.arms()
         if not contest.interrupted and not any(arm.runs for arm in arms):
             failures = "\n".join(f"  - {arm.name}: {arm.failure}" for arm in arms)
             raise DataError(f"compare: expected a plan that can be trained, got none:\n{failures}")
-        if self._first.inner is not None and _lacks_inner(arms):
-            contest.notes.append(
-                f"the part for choices is too small for {self.judged_by.replace('_', ' ')}, so the "
-                "plan to take is chosen where it is tested"
-            )
         ran = sorted({run.seed for arm in arms for run in arm.runs})
         return Comparison(
-            data=DataRef.from_labels(self.labels),
+            data=DataRef.from_labels(self._labels_read),
             task=self.labels.task,
             objective=self.judged_by,
             class_names=self.labels.class_names,
@@ -147,8 +145,21 @@ class Asked:
             budget_s=self.budget_s,
             seconds=round(stopwatch.elapsed(), 3),
             interrupted=contest.interrupted,
-            notes=tuple(contest.notes),
+            notes=(*contest.notes, *self._notes(arms)),
         )
+
+    def _notes(self, arms: Sequence[Arm]) -> list[str]:
+        """What a reader should know of the data."""
+        notes = []
+        if broken := len(self._labels_read) - len(self.labels):
+            n_read = len(self._labels_read)
+            notes.append(f"{broken:,} of {n_read:,} pictures cannot be decoded and were left out")
+        if self._first.inner is not None and _lacks_inner(arms):
+            notes.append(
+                f"the part for choices is too small for {objective_text(self.judged_by)}, so "
+                "the plan to take is chosen where it is tested"
+            )
+        return notes
 
     # --- what there is ------------------------------------------------------------------
 
@@ -157,6 +168,13 @@ class Asked:
         """Labels of all the data given to train on."""
         own = self._own_split
         return labels_of_all(self.dataset) if own is None else own.labels
+
+    @property
+    def _labels_read(self) -> Labels:
+        """The same before broken pictures were left out: those that plans are made for."""
+        own = self._own_split
+        read: Labels | None = getattr(self.dataset if own is None else own, "labels_read", None)
+        return self.labels if read is None else read
 
     @property
     def _own_split(self) -> OwnSplit | None:
@@ -182,16 +200,30 @@ class Asked:
     def candidates(self) -> list[Candidate]:
         """The plans that take part, made for the first seed's training part."""
         labels = self._first.labels
+        self._check_plans_data(labels)
         wanted = objective_of(self.objective, self.plans, self.labels)
-        if self.plans is not None:
-            for plan in self.plans.values():
-                is_of_part = plan.data.fingerprint == DataRef.from_labels(labels).fingerprint
-                if not is_of_part:
-                    plan.check_data(self.labels)
         kind = getattr(self.dataset, "kind", None)
         return candidates_of(
             labels, self.plans, wanted, self.deployed_prior, self.picture_task, kind
         )
+
+    def _check_plans_data(self, labels: Labels) -> None:
+        """Refuse plans that are neither for all the data nor for the first training part.
+
+        Raises:
+            PlanError: one is not; its name is told.
+        """
+        fitting = {DataRef.from_labels(one).fingerprint for one in (labels, self._labels_read)}
+        for name, plan in (self.plans or {}).items():
+            if plan.data.fingerprint in fitting:
+                continue
+            try:
+                plan.check_data(self.labels)
+            except PlanError as error:
+                # There is no way to insist here.
+                told = str(error).removeprefix("plan: ").partition("; or insist")[0]
+                told = told.replace("ive `labels`", OWN_LABELS)  # which `build` alone takes
+                raise PlanError(f"plan {name!r}: {told}.") from None
 
     @cached_property
     def judged_by(self) -> str:
@@ -219,6 +251,15 @@ class Asked:
     @property
     def _most_steps(self) -> int:
         return self._settings.epochs * self._n_batches
+
+    @property
+    def _drops(self) -> bool:
+        """Whether plans are given up on the way: never for errors of numbers.
+
+        They have no bound, so that nothing tells what the few samples with rare values in the
+        part for choices leave open; see `floor_of`.
+        """
+        return self.budget_s is not None and self.judged_by != "mae_by_shot"
 
     @property
     def _floor(self) -> float:
@@ -264,7 +305,9 @@ class Asked:
                 "got none. balancekit.open_dataset(path) gives data sets that need none."
             )
         values = parts.labels.values
-        per_run = None if self.budget_s is None else self.budget_s / self.seeds / 6
+        # Kept runs have the size of model that they were begun with.
+        terms = self._kept.first or self._terms
+        per_run = None if terms.budget_s is None else terms.budget_s / terms.seeds / 6
         return default_model(
             self.dataset.kind,
             parts.train.input_shape,
@@ -297,25 +340,29 @@ class Asked:
         data = DataRef.from_labels(self._first.labels)
         return Plan(data=data, objective="accuracy", wanted_prior="training", loss=loss)
 
-    def _check_model(self) -> None:
-        check_model(self._model_of(self._first), self._tried, self._n_outputs)
+    @cached_property
+    def _kept(self) -> Kept:
+        return Kept(self.folder, fresh=self.fresh)
 
-    def _identity(self) -> dict[str, Any]:
-        """What must be the same for finished runs to be used again."""
+    @property
+    def _terms(self) -> Terms:
+        return Terms(budget_s=self.budget_s, seeds=self.seeds)
+
+    def _identity(self, made: nn.Module) -> dict[str, Any]:
+        """What must be the same for finished runs to be used again, with a model as it is made."""
         labels = self.labels
         given = labels.values if labels.values is not None else labels.class_ids
         return {
             "data": DataRef.from_labels(labels).fingerprint,
             "order of the samples": crc32(np.ascontiguousarray(given).tobytes()),
             "held-out samples": None if self.validation is None else len(self.validation),
+            "part for choices": self._splitter.wants_inner,
             "plans": {one.name: crc32(one.plan.to_toml().encode()) for one in self.candidates},
             "objective": self.judged_by,
-            "seeds": self.seeds,
-            "budget in s": self.budget_s,
             "epochs": self._settings.epochs,
             "batch size": self._settings.batch_size,
             "learning rate": self._settings.learning_rate,
-            "model": name_of(self.model),
+            **identity_of(self.model, made),
             "transform": None if self.transform is None else name_of(self.transform),
         }
 

@@ -13,6 +13,7 @@ from balancekit.flow import analyze
 from balancekit.labels import Labels
 from balancekit.metrics import OBJECTIVES
 from balancekit.plan import CorrectInTraining, DeferredReweighting, Plan, TwoStage, is_steady
+from balancekit.plan.arithmetic import reorders_classes
 from balancekit.recommender import ROWS_OF_KIND, alternatives
 
 __all__ = [
@@ -116,7 +117,8 @@ def objective_of(
     known = [name for name, of in OBJECTIVES.items() if labels.task in of.tasks]
     if objective not in known:
         raise OptionError(
-            f"objective: expected one of {known} for {labels.task} data, got {objective!r}"
+            f"objective: expected one of {', '.join(known)} for {labels.task} data, got "
+            f"{objective!r}"
         )
     return objective
 
@@ -163,6 +165,9 @@ def train_alike(one: Plan, other: Plan) -> bool:
     if one.is_corrected_after == other.is_corrected_after:
         return not one.is_corrected_after or one.wanted_prior == other.wanted_prior
     after = one if one.is_corrected_after else other
+    # These decide by plain logits if nothing follows, and by the posterior if something does.
+    if reorders_classes(after):
+        return False
     return after.is_correctable and bool(np.allclose(after.correction_shift(), 0, atol=1e-12))
 
 

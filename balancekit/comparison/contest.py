@@ -26,8 +26,8 @@ WARM_STEPS, FEWEST_STEPS, MOST_STEPS = 4, 16, 400
 PROBE_SHARE, MOST_PROBE_S = 0.15, 1.0
 """Of the budget that measuring may take, and seconds that it takes of a plan at most."""
 
-HOPELESS, FAR, FAR_SHARE = 0.99, 0.02, 0.05
-"""What is given up: surely behind, and by so much of a share, or such a part of a number."""
+HOPELESS, FAR = 0.99, 0.02
+"""What is given up: surely behind, and by so much."""
 
 
 class Runner(Protocol):
@@ -50,9 +50,8 @@ class Contest:
         most_steps: wanted, of each run.
         n_batches: of an epoch.
         higher_is_better: of the objective.
-        in_points: whether differences of the objective are told in points of percent.
         floor: standard error of the objective that the inner part leaves at least.
-        drops: whether hopeless candidates are given up.
+        drops: whether hopeless candidates are given up; for objectives that are shares.
         on_step: told the loss of every step.
         on_progress: told how far the work is.
     """
@@ -65,7 +64,6 @@ class Contest:
     most_steps: int
     n_batches: int
     higher_is_better: bool = True
-    in_points: bool = True
     floor: float = 0.0
     drops: bool = True
     on_step: Callable[[float], object] | None = None
@@ -82,6 +80,7 @@ class Contest:
         try:
             decided = self.kept.decided or self._decide()
             self.n_steps = decided.n_steps
+            self._note_kept_steps()
             self._rounds(decided)
             self._note_left_out()
         except KeyboardInterrupt:
@@ -106,6 +105,17 @@ class Contest:
         names = [a.name for a in arms if not a.runs and not a.failure and a.dropped_at is None]
         if names:
             self.notes.append(f"no time for every plan, so these were left out: {', '.join(names)}")
+
+    def _note_kept_steps(self) -> None:
+        first = self.kept.first
+        if first is None or first.budget_s in (None, self.stopwatch.budget_s):
+            return
+        if self.kept.outcomes and self.n_steps < self.most_steps:
+            self.notes.append(
+                f"every run has the {self.n_steps:,} steps for which the first budget, "
+                f"{first.budget_s:g} s, had room: another one is for more or fewer runs alone. "
+                "fresh=True (--fresh) begins anew, and trains as long as the budget allows"
+            )
 
     def _arm(self, candidate: Candidate) -> Arm:
         trained = self._first_like(candidate).name
@@ -190,8 +200,9 @@ class Contest:
             seed += 1
             if seed == decided.n_seeds and not decided.is_over:
                 decided = self._catch_up(decided)
-            may_add = seed == n_seeds < 2 * decided.n_seeds and not decided.is_over
-            if may_add and self._can_afford(decided):
+            most = max(2 * decided.n_seeds, self.n_seeds)
+            may_add = seed == n_seeds < most and not decided.is_over
+            if may_add and self._can_afford(decided, is_wanted=n_seeds < self.n_seeds):
                 n_seeds += 1
         self.kept.decide(msgspec.structs.replace(decided, n_seeds=n_seeds, is_over=True))
 
@@ -229,12 +240,17 @@ class Contest:
             one for one in self._trained() if one not in gone and one.name not in decided.left_out
         ]
 
-    def _can_afford(self, decided: Decided) -> bool:
-        """Whether what was saved by giving up pays for one more seed of the others."""
+    def _can_afford(self, decided: Decided, *, is_wanted: bool) -> bool:
+        """Whether there is time for one more seed of the others.
+
+        What was saved by giving up pays for it; what is left of the budget too, where the seed
+        was asked for, or the budget was made larger.
+        """
         needed = sum(self._expected(one) for one in self._alive(decided))
+        has_budget = self.stopwatch.budget_s is not None
         # Where steps were cut to fit, what is left over was meant to be used.
-        is_short = self.n_steps < self.most_steps and self.stopwatch.budget_s is not None
-        spare = max(self._spare_s, self.stopwatch.left() if is_short else 0.0)
+        is_short = has_budget and (self.n_steps < self.most_steps or self.kept.has_more)
+        spare = max(self._spare_s, self.stopwatch.left() if is_short or is_wanted else 0.0)
         if not needed or min(spare, self.stopwatch.left()) < needed:
             return False
         self._spare_s -= needed
@@ -310,12 +326,10 @@ class Contest:
         if best is None:
             return ""
         behind = difference_of(self._gain(mine), best, HOPELESS)
-        far = FAR if self.in_points else FAR_SHARE * abs(best.values[seed])
-        if behind.high >= 0 or -behind.mean < far:
+        if behind.high >= 0 or -behind.mean < FAR:
             return ""
-        scale, unit = (100, " points") if self.in_points else (1, "")
-        by = f"{-scale * behind.mean:.3g} ± {scale * behind.half_width:.2g}{unit}"
-        return f"behind {leader} by {by}, on the part for choices"
+        by = f"{-100 * behind.mean:.3g} ± {100 * behind.half_width:.2g}"
+        return f"behind {leader} by {by} points, on the part for choices"
 
     def _at(self, name: str, share: float) -> dict[int, Measured]:
         runs = [one.run for one in self.kept.outcomes if one.arm == name and one.run is not None]

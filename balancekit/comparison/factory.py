@@ -1,18 +1,23 @@
 """What makes a model: called as it wants to be, and tried on one batch before any training."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
+from types import CodeType
 from typing import Any
+from zlib import crc32
 
 import torch
 from torch import Tensor, nn
 
 from balancekit.errors import OptionError
 
-__all__ = ["check_model", "made_by", "name_of"]
+__all__ = ["check_model", "identity_of", "made_by", "name_of"]
 
 KNOWN = ("n_outputs", "sample_shape")
+
+PLAIN = (int, float, str, type(None))
+"""Values that are the same where they look the same: others may show their place in memory."""
 
 
 def name_of(model: Callable[..., nn.Module] | None) -> str:
@@ -21,6 +26,80 @@ def name_of(model: Callable[..., nn.Module] | None) -> str:
         return "default"
     named = model.func if isinstance(model, partial) else model
     return str(getattr(named, "__qualname__", type(named).__qualname__))
+
+
+def identity_of(model: Callable[..., nn.Module] | None, made: nn.Module) -> dict[str, str]:
+    """What tells a model from another of the same name: its layers, and the code that it is of.
+
+    Known of the code are the factory itself and the classes of the layers, those of torch left
+    out; not the functions that these call, nor files that they read.
+
+    Args:
+        model: the factory; None for the model that is taken where none is given.
+        made: one that it has made.
+    """
+    state = made.state_dict()  # extra state of a layer may be no tensor
+    tensors = [(name, tuple(one.shape)) for name, one in state.items() if isinstance(one, Tensor)]
+    kinds = dict.fromkeys(kind for module in made.modules() for kind in type(module).__mro__)
+    code = [*_code_of(model), *(text for kind in kinds for text in _code_of_class(kind))]
+    return {
+        "model": name_of(model),
+        "layers of the model": _hashed([f"{made}", f"{tensors}"]),
+        "code of the model": _hashed(code),
+    }
+
+
+def _code_of(model: Any) -> Iterator[str]:
+    """What a factory does, as far as it can be told."""
+    if isinstance(model, partial):
+        yield from _texts_of((model.args, model.keywords))
+        yield from _code_of(model.func)
+    elif isinstance(code := getattr(model, "__code__", None), CodeType):
+        yield from _instructions(code)
+    elif model is not None:
+        yield from _code_of_class(model if isinstance(model, type) else type(model))
+
+
+def _code_of_class(kind: type) -> Iterator[str]:
+    if kind is object or kind.__module__.partition(".")[0] == "torch":
+        return
+    for name, member in vars(kind).items():
+        of_member = getattr(member, "__func__", getattr(member, "fget", member))
+        if isinstance(code := getattr(of_member, "__code__", None), CodeType):
+            yield name
+            yield from _instructions(code)
+        elif isinstance(member, (*PLAIN, tuple)) and not name.startswith("__"):
+            yield name
+            yield from _texts_of(member)
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    """What a value is, the same in every process: functions and classes by their names."""
+    if isinstance(value, tuple | list):
+        yield f"{len(value)} values"
+        for one in value:
+            yield from _texts_of(one)
+    elif isinstance(value, dict):
+        yield from _texts_of([*value.items()])
+    elif isinstance(value, PLAIN):
+        yield repr(value)
+    else:
+        yield str(getattr(value, "__qualname__", type(value).__qualname__))
+
+
+def _instructions(code: CodeType) -> Iterator[str]:
+    """Instructions, names and constants of a function: comments and its place are none of them."""
+    yield code.co_code.hex()
+    yield repr(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _instructions(constant)
+        elif not isinstance(constant, frozenset):  # of no order
+            yield repr(constant)
+
+
+def _hashed(texts: list[str]) -> str:
+    return f"#{crc32(chr(0).join(texts).encode('utf-8', 'backslashreplace')):08x}"
 
 
 def made_by(
@@ -67,8 +146,8 @@ def made_by(
     return partial(model, **taken)
 
 
-def check_model(make: Callable[[], nn.Module], inputs: Tensor, n_outputs: int) -> None:
-    """Refuse a model that does not give outputs of the right shape, before any training.
+def check_model(make: Callable[[], nn.Module], inputs: Tensor, n_outputs: int) -> nn.Module:
+    """A model that gives outputs of the right shape; others are refused before any training.
 
     Args:
         make: a new model.
@@ -96,7 +175,7 @@ def check_model(make: Callable[[], nn.Module], inputs: Tensor, n_outputs: int) -
     wanted = (len(inputs), n_outputs)
     shape = tuple(outputs.shape) if isinstance(outputs, Tensor) else None
     if shape == wanted or (n_outputs == 1 and shape == (len(inputs),)):
-        return
+        return net
     raise OptionError(
         f"model: expected outputs of shape {list(wanted)} for inputs of shape "
         f"{list(inputs.shape)}, got {_kind_of(outputs) if shape is None else list(shape)}. "

@@ -38,6 +38,7 @@ class OwnSplit:
         inner: samples for choices; None where the training split has to give them.
         test: samples that the final figures come from.
         how: in words.
+        labels_read: of the training split before broken pictures were left out, if some were.
     """
 
     labels: Labels
@@ -45,6 +46,7 @@ class OwnSplit:
     inner: Indices | None
     test: Indices
     how: str
+    labels_read: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.test)
@@ -78,7 +80,7 @@ def open_compared(data: object, **reading: Any) -> tuple[OpenedDataset, OwnSplit
     # Pictures of all splits come in the size of the training split's.
     size = {"size_px": train.size_px} if isinstance(train, DecodedPictures) else {}
     others = {
-        kind: open_dataset(data, **reading | size | {"split": n}) for kind, n in found.items()
+        kind: _other(data, train, **reading | size | {"split": n}) for kind, n in found.items()
     }
     others = {kind: _known_classes(other, train) for kind, other in others.items()}
     if any(type(other) is not type(train) or not len(other) for other in others.values()):
@@ -94,6 +96,7 @@ def open_compared(data: object, **reading: Any) -> tuple[OpenedDataset, OwnSplit
         inner=by_kind.get("inner"),
         test=by_kind["test"],
         how=how,
+        labels_read=train.labels_read if isinstance(train, DecodedPictures) else None,
     )
     return whole, split
 
@@ -107,6 +110,20 @@ def _other_splits(data: object, reading: dict[str, Any]) -> list[str]:
         data, ReadOptions(task=task, **options), format=reading.get("format", "auto")
     )
     return list(source.other_splits())
+
+
+def _other(data: object, train: OpenedDataset, **reading: Any) -> OpenedDataset:
+    """Another split, its texts made of the same n-grams as those of the training split."""
+    other = open_dataset(data, **reading)
+    if not isinstance(train, TextDataset) or not isinstance(other, TextDataset):
+        return other
+    if other.encoder.letters == train.encoder.letters:
+        return other
+    names = dict.fromkeys((*train.labels.class_names, *other.labels.class_names))
+    labels = train.labels
+    if labels.values is None:  # else they are bins, which need not agree
+        labels = replace(labels, class_names=tuple(names))
+    return open_dataset(data, **reading, like=replace(train, labels=labels))
 
 
 def _known_classes(other: OpenedDataset, train: OpenedDataset) -> OpenedDataset:
@@ -128,7 +145,8 @@ def _joined(
     labels = _joined_labels([split.labels for split in splits])
     if isinstance(train, TextDataset):
         bags = reduce(_joined_bags, (_bags_of(split) for split in splits))
-        return replace(TextDataset.of_texts([""] * len(labels), labels), bags=bags), places
+        joined = TextDataset.of_texts([""] * len(labels), labels)
+        return replace(joined, bags=bags, encoder=train.encoder), places
     if isinstance(train, TableDataset):
         columns = _joined_columns([_columns_of(split) for split in splits])
         return TableDataset.of_columns(columns, labels, train.notes), places
@@ -194,7 +212,7 @@ def _joined_columns(splits: list[list[Column]]) -> Columns:
             left_out[first.name] = "not every split has it"
         elif all(column.numbers is not None for column in found):
             numbers = [column.numbers for column in found if column.numbers is not None]
-            columns.append(Column(first.name, numbers=np.concatenate(numbers)))
+            columns.append(replace(first, numbers=np.concatenate(numbers)))
         elif all(column.codes is not None for column in found):
             cells = [cell or None for column in found for cell in column.cells()]
             columns.append(coded(first.name, cells))

@@ -19,9 +19,6 @@ Indices = NDArray[np.int64]
 TEST_SHARE, INNER_SHARE = 0.25, 0.15
 """Of all samples, and of those that are left."""
 
-N_STRATA = 10
-"""Groups of equally many values that a regression is split by."""
-
 
 @dataclass(frozen=True, eq=False)
 class Taken:
@@ -113,7 +110,7 @@ class Splitter:
 
     def describe(self, parts: DataParts) -> Parts:
         """The parts in numbers and words."""
-        carved = f"of the rest {INNER_SHARE:.0%} for choices"
+        carved = f"of the rest {100 * INNER_SHARE:.0f} % for choices"
         splits_each = self.test is None and self.own is None
         if splits_each:
             how = f"each seed has its own stratified split: a quarter to test on, and {carved}"
@@ -156,33 +153,9 @@ def taken(dataset: Any, indices: Indices, labels: Labels) -> Any:
 
 
 def split(labels: Labels, within: Indices, share: float, seed: int) -> tuple[Indices, Indices]:
-    """Two parts of some samples, the second with a share of each class, as indices of all.
-
-    Values are split by groups of equally many, samples of several labels by the rarest label
-    that they carry.
-    """
-    strata = _strata(labels.take(within))
-    first, second = stratified_split(strata, share, seed=seed)
+    """Two parts of some samples, the second with a share of each class, as indices of all."""
+    first, second = stratified_split(labels.take(within), share, seed=seed)
     return within[first], within[second]
-
-
-def _strata(labels: Labels) -> Labels:
-    """The one class of each sample that decides to which part it goes."""
-    if labels.values is not None:
-        order = np.argsort(np.argsort(labels.values, kind="stable"), kind="stable")
-        ids = order * min(N_STRATA, max(1, len(order) // 4)) // max(1, len(order))
-        names = tuple(map(str, range(int(ids.max(initial=0)) + 1)))
-        return Labels(class_ids=ids.astype(np.int32), class_names=names)
-    if labels.offsets is None:
-        return labels
-    counts = labels.class_counts()
-    rarest = np.full(
-        labels.n_samples, labels.n_classes, np.int32
-    )  # those without labels are a class too
-    owner = np.repeat(np.arange(labels.n_samples), np.diff(labels.offsets))
-    for class_id in np.argsort(-counts, kind="stable"):  # the rarest last: it stands
-        rarest[owner[labels.class_ids == class_id]] = class_id
-    return Labels(class_ids=rarest, class_names=(*labels.class_names, "no label of these"))
 
 
 def labels_of_all(dataset: Any) -> Labels:

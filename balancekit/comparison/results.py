@@ -316,8 +316,10 @@ class Comparison(_Part, frozen=True, kw_only=True):
 def floor_of(objective: str, totals: ArrayLike) -> float:
     """Standard error that a part leaves at least; see `balancekit.comparison.differences`.
 
+    Where the objective is of the rarer of two classes, that class alone counts.
+
     Args:
-        objective: that is measured; errors of numbers have no such floor.
+        objective: that is measured; errors of numbers have no such floor, as they have no bound.
         totals: samples of each class in the part.
 
     >>> round(floor_of("accuracy", (90, 8)), 3), round(floor_of("balanced_accuracy", (90, 8)), 3)
@@ -329,6 +331,8 @@ def floor_of(objective: str, totals: ArrayLike) -> float:
         return 0.0
     if objective in ("accuracy", "calibration"):
         counts = counts.sum(keepdims=True)
+    if objective in ("auprc", "recall@precision") and len(counts) == 2:
+        counts = counts.min(keepdims=True)
     return float(np.sqrt((1 / (counts + 2) ** 2).sum()) / len(counts))
 
 

@@ -65,14 +65,16 @@ def compare(
         learning_rate: at its peak.
         picture_task: for the recommender.
         transform: of each input, as for `build`.
-        folder: where finished runs are kept, from which the same call goes on.
+        folder: where finished runs are kept, from which the same call goes on, with another
+            budget_s or other seeds too.
         fresh: True begins anew there.
         on_step: told the loss of every step.
         on_progress: told the share of the work done, and what is being done.
         **loader_options: for `torch.utils.data.DataLoader`.
 
     Raises:
-        OptionError: an argument cannot be, or the folder is of another comparison.
+        OptionError: an argument cannot be, or the folder is of another comparison, or of
+            another model of the same name.
         DataError: the task is none that is trained here, or every plan failed.
         PlanError: a plan is for other classes.
         ComparisonInterrupted: Ctrl-C; it has the results so far.

@@ -64,7 +64,8 @@ class Exposure(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         augmented_share_of_repeats: the same of the draws that repeat a sample.
         mixed_share: share of the batches of these epochs that are mixed, expected; of pictures
             for copy-paste. Epochs at the end of training that go without are not known here.
-        class_weights: of the loss, as training ends; 1 for none.
+        class_weights: of the loss, as training ends; 1 for none. Of label density the mean
+            weight of the samples in a bin, 0 for an empty one.
         weights_from: share of the training after which they hold, where they are deferred.
         training_prior: shares of the classes in the data.
         believed_prior: prior that a model trained so will believe in; under a `Schedule`, once

@@ -15,6 +15,7 @@ from balancekit.exposure.several_classes import seen_of_several_classes
 from balancekit.labels import Labels
 from balancekit.plan import (
     DeferredReweighting,
+    Lds,
     Natural,
     NoAugmentation,
     Plan,
@@ -22,6 +23,7 @@ from balancekit.plan import (
     TaskAugmentation,
     TwoStage,
 )
+from balancekit.plan.arithmetic import reorders_classes
 from balancekit.plan.checks import plan_notes
 from balancekit.plan.tagged import is_whole
 from balancekit.priors import believed_label_prior
@@ -30,6 +32,7 @@ from balancekit.samplers.planned_order import (
     label_shares,
     second_stage_of,
 )
+from balancekit.weights import lds_weights
 
 __all__ = ["preview"]
 
@@ -125,7 +128,7 @@ def _exposure(plan: Plan, labels: Labels, batch_size: int, epochs: int) -> Expos
         augmented_share_of_first=augmented.of_first,
         augmented_share_of_repeats=augmented.of_repeats,
         mixed_share=mixed_share(plan, epochs),
-        class_weights=_floats(plan.class_weights()),
+        class_weights=_floats(_weights(plan, labels)),
         weights_from=stages.start_share if isinstance(stages, DeferredReweighting) else None,
         training_prior=_floats(plan.training_prior()),
         believed_prior=_floats(_believed(plan, labels)),
@@ -153,6 +156,18 @@ def _expected_fields(plan: Plan, seen: Seen) -> tuple[str, ...]:
     return tuple(names)
 
 
+def _weights(plan: Plan, labels: Labels) -> NDArray[np.float64]:
+    """Weight of each class in the loss: float64 [n_classes]; under `Lds` the mean of each bin."""
+    if not isinstance(plan.loss, Lds) or labels.values is None:
+        return plan.class_weights()
+    is_known = labels.class_ids >= 0
+    values, ids = labels.values[is_known], labels.class_ids[is_known]
+    weights = lds_weights(values, exponent=plan.loss.exponent, sigma=plan.loss.sigma)
+    counts = np.bincount(ids, minlength=labels.n_classes)
+    of_bins = np.bincount(ids, weights, labels.n_classes)
+    return np.asarray(of_bins / np.maximum(counts, 1))
+
+
 def _believed(plan: Plan, labels: Labels) -> NDArray[np.float64]:
     """The prior that a model will believe in; of labels, as the pipeline draws them."""
     if plan.prior_of == "labels" and not isinstance(plan.sampling, Natural):
@@ -171,6 +186,8 @@ def _how_known(plan: Plan) -> PriorKnown:
 def _is_corrected(plan: Plan) -> bool:
     if not (plan.is_corrected_after and plan.is_correctable):
         return False
+    if reorders_classes(plan):
+        return True
     shift = plan.correction_shift()
     # Logits of classes that exclude each other may all move by the same; those of labels not.
     moved = np.abs(shift).max() if plan.prior_of == "labels" else np.ptp(shift)

@@ -12,7 +12,7 @@ __all__ = ["UNLABELLED", "as_class_ids", "class_name_of", "is_missing", "sort_cl
 UNLABELLED = -1
 """Class id of a sample whose label is missing: it keeps its index and is never drawn."""
 
-BIN = re.compile(r"\[-?\d+(\.\d+)?(e[-+]\d+)?, [^,]*\)")
+BIN = re.compile(r"\[-?\d+(\.\d+)?(e-?\d+)?, [^,]*\)")
 """Names of bins, as `Bins` gives them."""
 
 

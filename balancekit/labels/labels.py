@@ -214,8 +214,7 @@ class Labels:
         known = given[~np.isnan(given)]
         if not known.size:
             raise DataError("values: expected at least one number, got none")
-        whole = bool(np.isfinite(known).all() and (known == np.floor(known)).all())
-        bins = Bins.over(float(known.min()), float(known.max()), whole=whole)
+        bins = Bins.of(known)
         return cls(
             class_ids=bins.ids(given),
             class_names=bins.names,

@@ -1,7 +1,8 @@
 """Labels that are numbers: class ids as they are, names where they are no ids, or neither."""
 
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,13 @@ from numpy.typing import NDArray
 from balancekit.errors import DataError
 from balancekit.labels.class_ids import UNLABELLED, as_class_ids
 
-__all__ = ["are_targets", "classes_of_numbers", "whole_floats", "whole_numbers"]
+__all__ = [
+    "are_targets",
+    "classes_of_numbers",
+    "look_like_targets",
+    "whole_floats",
+    "whole_numbers",
+]
 
 IGNORED_IDS = (-1, -100)
 """Integers that stand for no label: the second is torch's default ignore_index."""
@@ -17,6 +24,22 @@ IGNORED_IDS = (-1, -100)
 CHUNK = 1 << 20
 MAX_GAP_CLASSES = 1_000_000
 """Integer labels up to here are class ids as they are; above, they are names."""
+
+NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?(e[-+]?\d+)?")
+"""A number as a name; 007 is a code."""
+
+MANY_DIFFERENT = 20
+"""Numbers below which classes may be numbered in any way."""
+
+FEW_SAMPLES = 10
+"""Samples of a class in the mean, under which classes of one sample are a sign of numbers."""
+
+NEARLY_ALL, MOST = 0.95, 0.8
+"""Of the numbers from 0 or 1 on, that classes have which were numbered one by one; and that they
+may have where they are small, and some without a sample."""
+
+ALIKE = 0.6
+"""Autocorrelation of the logarithms of counts; of 20 classes in any order, 0 ± 0.22."""
 
 
 def classes_of_numbers(
@@ -110,6 +133,41 @@ def are_targets(values: Sequence[object]) -> bool:
             return False
         is_broken = is_broken or (math.isfinite(value) and value != math.floor(value))
     return is_broken
+
+
+def look_like_targets(samples_by_class: Mapping[str, int]) -> bool:
+    """Whether names of classes are rather numbers to predict: many, and no class ids.
+
+    Numbers that are not whole are no ids. Whole ones look like targets if neighbours have about
+    as many samples as each other, as ages do, or if classes have few samples and some a single
+    one. Where most from 0 or 1 on are there, as where classes were numbered, the second tells
+    nothing, and where nearly all are, neither does the first.
+
+    Args:
+        samples_by_class: samples of each class by its name; empty classes do not count.
+
+    >>> look_like_targets({str(age): 300 - 3 * abs(age - 40) for age in range(18, 91)})
+    True
+    >>> look_like_targets({str(class_id): 1 + class_id % 7 for class_id in range(100)})
+    False
+    """
+    filled = {name: count for name, count in samples_by_class.items() if count}
+    if len(filled) < MANY_DIFFERENT or not all(map(NUMBER.fullmatch, filled)):
+        return False
+    values = np.array([*map(float, filled)])
+    if (values != np.floor(values)).any():
+        return True
+    low, high = values.min(), values.max()
+    share_as_ids = len(values) / (high - low + 1) if low in (0, 1) else 0.0
+    if share_as_ids >= NEARLY_ALL:
+        return False
+    counts = np.array([*filled.values()])[np.argsort(values)]
+    if counts.min() == 1 and counts.mean() < FEW_SAMPLES and share_as_ids < MOST:
+        return True
+    if counts.min() == counts.max():  # nothing but rounding is left to correlate
+        return False
+    logs = np.log(counts) - np.log(counts).mean()
+    return bool((logs[:-1] * logs[1:]).sum() > ALIKE * (logs**2).sum())
 
 
 def whole_floats(

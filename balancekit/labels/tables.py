@@ -18,6 +18,8 @@ from balancekit.labels.labels import Labels, Task
 __all__ = [
     "LABEL_COLUMNS",
     "is_huggingface",
+    "is_table",
+    "label_cells",
     "label_column",
     "labels_of_feature",
     "labels_of_huggingface",
@@ -29,6 +31,48 @@ __all__ = [
 Wanted = str | tuple[str, ...] | None
 
 LABEL_COLUMNS = ("label", "labels", "target", "targets", "class", "y")
+
+
+def is_table(data: object) -> bool:
+    """Whether an object is a table of pandas, polars or Hugging Face, or a column of one."""
+    library = type(data).__module__.partition(".")[0]
+    if library == "polars":
+        return hasattr(data, "clone") and not hasattr(data, "collect")
+    return library == "pandas" or (is_huggingface(data) and hasattr(data, "__len__"))
+
+
+def label_cells(data: Any, label: Wanted) -> tuple[str, list[Any]]:
+    """Name and cells of the one label column of a table, None where a cell is missing.
+
+    Args:
+        data: as `is_table` takes it.
+        label: name of the column; found by its name if not given.
+
+    Raises:
+        DataError: there is no such column.
+    """
+    if is_huggingface(data):
+        column = label_column(data.column_names, data.features, label)
+        cells = data.select_columns([column]).with_format("arrow")[:].column(column).to_pylist()
+        names = getattr(data.features[column], "names", None)
+        return column, cells if names is None else [_name_of(cell, names) for cell in cells]
+    if hasattr(data, "columns"):
+        columns = list(data.columns)
+        wanted = label[0] if isinstance(label, tuple) and len(label) == 1 else label
+        wanted = _column_by_name(columns) if wanted is None else wanted
+        if columns.count(wanted) != 1:
+            raise DataError(_no_column_message("DataFrame", label, columns))
+        data = data[wanted]
+    name = str(getattr(data, "name", None) or "label")
+    if not hasattr(data, "isna"):  # polars
+        return name, data.to_list()
+    with_na = zip(data.tolist(), data.isna().tolist(), strict=True)
+    return name, [None if missing else cell for cell, missing in with_na]
+
+
+def _name_of(class_id: int | None, names: Sequence[str]) -> str | None:
+    """The name of a declared class; -1 and null are missing ones."""
+    return None if class_id is None or class_id < 0 else names[class_id]
 
 
 def labels_of_pandas(data: Any, label: Wanted, task: Task | None) -> Labels:

@@ -52,16 +52,15 @@ def tau_normalize_(last_layer: nn.Module, tau: float = 1.0, *, bias: Bias = "zer
     tensor([1., 1., 1.], grad_fn=<RoundBackward1>)
     """
     check_finite("tau", tau, advice="Values from 0 to 1 are usual.")
-    if bias not in _BIASES:
-        raise OptionError(f"bias: expected 'zero' or 'keep', got {bias!r}")
+    _check_bias(bias)
     layer = _layer_of(last_layer)
     with torch.no_grad():
         norms = layer.weight.flatten(1).norm(dim=1)  # [n_classes]
         # A class without weights keeps them.
         factors = norms.masked_fill(norms == 0, 1.0) ** -tau
         layer.weight.mul_(_along_outputs(factors, layer.weight))
-        if bias == "zero" and layer.bias is not None:
-            layer.bias.zero_()
+    if bias == "zero":
+        _drop_bias_(layer)
 
 
 def retrain_classifier_(model: nn.Module, last_layer: nn.Module) -> list[nn.Parameter]:
@@ -97,17 +96,22 @@ class LearnableWeightScaling(nn.Module):
     The weights of class c are f_c·w_c with w_c frozen and f_c learnt from 1 on. Put it in the
     layer's place, call `freeze_features_`, and train on balanced batches for some five epochs.
 
+    A factor cannot shift a logit. So what the layer knows of the prior goes with its bias; what
+    its weights know of it, from features whose mean is not 0, goes only in part, however long
+    the factors learn. `retrain_classifier_` makes the whole way.
+
     Args:
         last_layer: a trained linear layer or convolution. It is frozen.
+        bias: "zero" drops it, in place; "keep" leaves it.
 
     Raises:
-        OptionError: the layer has no weights to scale.
+        OptionError: the layer has no weights to scale, or an option cannot be.
 
     Attributes:
         factors: f, float [n_classes].
 
-    Source: Kang et al. 2020 (arXiv 1910.09217), section 4.2. The bias stays as it is; their
-    code scales it too.
+    Source: Kang et al. 2020 (arXiv 1910.09217), section 4.2, which drops the bias of
+    τ-normalisation and has none here; their code scales it.
 
     >>> layer = nn.Linear(8, 3)
     >>> scaled = LearnableWeightScaling(layer)
@@ -115,9 +119,12 @@ class LearnableWeightScaling(nn.Module):
     ['factors']
     """
 
-    def __init__(self, last_layer: nn.Module) -> None:
+    def __init__(self, last_layer: nn.Module, *, bias: Bias = "zero") -> None:
         super().__init__()
+        _check_bias(bias)
         layer = _layer_of(last_layer)
+        if bias == "zero":
+            _drop_bias_(layer)
         self.layer = layer.requires_grad_(False)
         self.factors = nn.Parameter(torch.ones_like(layer.weight.flatten(1)[:, 0]))
 
@@ -211,6 +218,17 @@ def _layer_of(last_layer: nn.Module) -> Layer:
             "them off with torch.nn.utils.parametrize.remove_parametrizations."
         )
     return last_layer
+
+
+def _check_bias(bias: str) -> None:
+    if bias not in _BIASES:
+        raise OptionError(f"bias: expected 'zero' or 'keep', got {bias!r}")
+
+
+def _drop_bias_(layer: Layer) -> None:
+    if layer.bias is not None:
+        with torch.no_grad():
+            layer.bias.zero_()
 
 
 def _along_outputs(values: Tensor, weight: Tensor) -> Tensor:

@@ -5,12 +5,19 @@ from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
 
-__all__ = ["as_probabilities", "as_scores", "as_targets", "known_mean"]
+__all__ = ["as_floats", "as_probabilities", "as_scores", "as_targets", "known_mean"]
 
 Floats = NDArray[np.float64]
 
 ROW_SUM_TOLERANCE = 1e-2
 """Probabilities in half precision sum to 1 no better than this."""
+
+
+def as_floats(values: ArrayLike) -> Floats:
+    """Numbers as float64 of their shape; of a tensor too that has a gradient or is on a device."""
+    if hasattr(values, "detach"):
+        values = values.detach().cpu().double()
+    return np.asarray(values, np.float64)
 
 
 def as_scores(scores: ArrayLike, name: str = "scores") -> Floats:
@@ -19,7 +26,7 @@ def as_scores(scores: ArrayLike, name: str = "scores") -> Floats:
     Raises:
         OptionError: another shape, no sample, or numbers that are not finite.
     """
-    given = np.asarray(scores, np.float64)
+    given = as_floats(scores)
     if given.ndim != 2 or not given.size:
         raise OptionError(
             f"{name}: expected shape [n, n_classes] with at least one sample, got {given.shape}"

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
 from balancekit.labels import Task
-from balancekit.metrics.arguments import as_probabilities, as_targets, known_mean
+from balancekit.metrics.arguments import as_floats, as_probabilities, as_targets, known_mean
 from balancekit.metrics.calibration import classwise_calibration_error, expected_calibration_error
 from balancekit.metrics.confusion import (
     accuracy,
@@ -78,7 +78,7 @@ OBJECTIVES: dict[str, ObjectiveMetric] = {
         ),
         ObjectiveMetric(
             "recall@precision",
-            f"recall at a precision of {WANTED_PRECISION:.0%}",
+            f"recall at a precision of {100 * WANTED_PRECISION:.0f} %",
             True,
             ("probabilities", "class_counts"),
             _CLASSES_OR_LABELS,
@@ -215,7 +215,7 @@ def _of_answers(objective: str, taken: NDArray[np.bool_], is_of: NDArray[np.bool
 def _mae(outputs: ArrayLike, targets: ArrayLike, train_values: ArrayLike | None) -> float:
     if train_values is None:
         raise OptionError("train_values: expected the targets of the training samples, got none")
-    numbers = np.asarray(outputs, np.float64)
+    numbers = as_floats(outputs)
     if numbers.ndim == 2 and numbers.shape[1] == 1:
         numbers = numbers[:, 0]
     return known_mean(np.array(list(mae_by_shot(numbers, targets, train_values).values())))

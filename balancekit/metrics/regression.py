@@ -5,7 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from balancekit.errors import OptionError
 from balancekit.labels import Bins
-from balancekit.metrics.arguments import known_mean
+from balancekit.metrics.arguments import as_floats, known_mean
 from balancekit.metrics.shots import SHOTS, Shot
 from balancekit.stats import shot_groups
 
@@ -61,8 +61,8 @@ def geometric_mean_error_by_shot(
 def training_counts(values: ArrayLike, train_values: ArrayLike) -> NDArray[np.int64]:
     """How many training samples lie in the bin of each value: int64 [n].
 
-    Bins are those of `Labels`: one a number where the training values are whole, else about
-    100 over their range.
+    Bins are those of `Labels`: about 100 over the range of the training values, or one a number
+    where these are whole and few.
 
     Args:
         values: [n].
@@ -72,8 +72,7 @@ def training_counts(values: ArrayLike, train_values: ArrayLike) -> NDArray[np.in
     [2, 1, 0]
     """
     asked, known = _finite("values", values), _finite("train_values", train_values)
-    whole = bool(np.all(known == np.floor(known)))
-    width = Bins.over(float(known.min()), float(known.max()), whole=whole).width
+    width = Bins.of(known).width
     bins, counts = np.unique(np.floor(known / width), return_counts=True)
     wanted = np.floor(asked / width)
     at = np.minimum(np.searchsorted(bins, wanted), len(bins) - 1)
@@ -93,7 +92,7 @@ def _errors(
 
 
 def _finite(name: str, values: ArrayLike) -> Floats:
-    given = np.asarray(values, np.float64)
+    given = as_floats(values)
     if given.ndim != 1 or not given.size:
         raise OptionError(f"{name}: expected shape [n] with at least one sample, got {given.shape}")
     if broken := np.count_nonzero(~np.isfinite(given)):

@@ -20,7 +20,7 @@ from balancekit.pipeline.keyed_dataset import KeyedDataset, SampleClasses
 from balancekit.pipeline.pipeline import Pipeline
 from balancekit.pipeline.sampling import sampler_of
 from balancekit.pipeline.telling_loader import ForgottenMix, TellingLoader, tell_epoch
-from balancekit.plan import Ldam, NoAugmentation, Plan, RowAugmentation, TwoStage
+from balancekit.plan import DataRef, Ldam, NoAugmentation, Plan, RowAugmentation, TwoStage
 from balancekit.plan.checks import plan_notes
 from balancekit.plan.mixes import mix_name
 from balancekit.samplers.planned_order import check_counts_repeats
@@ -67,7 +67,7 @@ def build(
         DataError: labels cannot be told from the data set, or are of another length.
         OptionError: an argument cannot be.
     """
-    known = _checked_labels(plan, dataset, labels, allow_other_data)
+    known, plan = _checked_labels(plan, dataset, labels, allow_other_data)
     _check_loader_options(loader_options)
     setting = _Setting(
         dataset=dataset,
@@ -151,21 +151,28 @@ def _notes(plan: Plan, criterion: nn.Module) -> tuple[str, ...]:
 
 def _checked_labels(
     plan: Plan, dataset: Any, labels: Labels | None, allow_other_data: bool
-) -> Labels:
-    """Labels of the data set, if plan, data set and labels fit each other."""
+) -> tuple[Labels, Plan]:
+    """Labels of the data set, and the plan for them, if plan, data set and labels fit.
+
+    A plan for all pictures is carried to those that `open_dataset` could decode, of which it
+    has warned.
+    """
     if not isinstance(plan, Plan):
         raise OptionError(f"plan: expected a Plan (Plan.load reads one), got {type(plan).__name__}")
     known = labels_of(dataset) if labels is None else labels_of(labels)
     plan.check()
     for note in plan_notes(plan):
         warnings.warn(f"plan: {note}.", BalancekitWarning, stacklevel=3)
+    read = None if labels is not None else getattr(dataset, "labels_read", None)
+    if read is not None and plan.data.fingerprint == DataRef.from_labels(read).fingerprint:
+        plan = plan.for_data(known)
     if not allow_other_data:
         plan.check_data(known)
     if len(dataset) != len(known):
         raise OptionError(
             f"labels: expected one a sample of the data set, {len(dataset)}, got {len(known)}"
         )
-    return known
+    return known, plan
 
 
 def _keyed(

@@ -16,6 +16,7 @@ from balancekit.errors import OptionError
 from balancekit.losses.heads import init_bias_
 from balancekit.losses.prior_correction import correct_label_prior, correct_prior
 from balancekit.pipeline.keyed_dataset import InOrder, KeyedDataset
+from balancekit.pipeline.posterior import posterior_logits
 from balancekit.pipeline.prior_in_use import prior_in_use
 from balancekit.pipeline.telling_loader import tell_epoch
 from balancekit.plan import (
@@ -86,8 +87,10 @@ class Pipeline:
         """Logits for the prior that decisions should assume, from those of the model.
 
         float32 or float64. Those of a focal loss are made those of the posterior that they
-        stand for too, which changes probabilities and not the order of classes. Gaussian
-        weighting bends the posterior as well; its logits are moved as they are.
+        stand for too, which changes probabilities and not the order of classes. Those of LDAM
+        and vector scaling as well, which changes the order too: so only where they are moved,
+        by a prior given or under correction after training. Gaussian weighting bends the
+        posterior as well; its logits are moved as they are.
 
         Args:
             logits: float [..., n_classes], or [N, n_classes, H, W] of segmentation, of a model
@@ -110,6 +113,8 @@ class Pipeline:
         if self.plan.prior_of == "labels":
             of_focal = self.plan.loss.gamma if isinstance(self.plan.loss, SigmoidFocal) else None
             return correct_label_prior(logits, shift, gamma=of_focal, class_dim=class_dim)
+        if wanted is not None or self.plan.is_corrected_after:
+            logits = posterior_logits(self.plan, logits, class_dim)
         gamma = self.plan.loss.gamma if isinstance(self.plan.loss, Focal) else None
         return correct_prior(logits, shift, gamma=gamma, class_dim=class_dim)
 

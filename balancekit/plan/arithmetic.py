@@ -6,12 +6,17 @@ Draws q, weights w and an adjustment by τ·log a are exact: believed ∝ q·w/a
 - `Seesaw` shifts a common class's logits against rarer ones by p·log of their counts so far,
   so it makes about p of what the draws have left;
 - τ-normalisation evens out norms, which grow with the classes: about one correction;
+- LWS scales the weights of a head and shifts nothing: it goes a part of the way that the draws of
+  its stage say, however long it learns;
 - LDS weighs by a smoothed density to a power, so it makes about that power; balanced MSE
   divides by the density of the batch, so it makes what the draws have left;
-- margins (LDAM), the scales of vector scaling, overlap losses, GHM, whose weights by hardness
-  favour the classes that are learnt last, mixing that favours rare classes (Remix, balanced
-  mixup, CMO), and draws for one class of samples that have several move something too, by an
-  amount that no formula tells.
+- LDAM's margins and GHM's weights by hardness bend the posterior and hardly move what is
+  decided: where GHM gives two classes one probability it weighs them alike, and margins move
+  the odds between two classes by a factor below 2;
+- overlap losses, mixing that favours rare classes (Remix, balanced mixup, CMO), and draws for
+  one class of samples that have several move something too, by an amount that no formula tells;
+- so do the scales of vector scaling where its plain logits decide: how much hangs on what the
+  optimizer makes of a constant that its loss leaves free. See `reorders_classes`.
 """
 
 from dataclasses import dataclass
@@ -49,6 +54,7 @@ __all__ = [
     "correction_steps",
     "is_only_near",
     "log_odds_apart",
+    "reorders_classes",
     "steps_in_words",
     "unknown_because",
 ]
@@ -124,10 +130,8 @@ def unknown_because(plan: "Plan") -> str | None:
         )
     if isinstance(stages, TwoStage) and stages.head == "tau-norm" and stages.tau > 0:
         return "the norms of a head's weights say little of the prior that it believes in"
-    bends = (
-        isinstance(loss, Ghm | Ldam | Seesaw | Tversky)
-        or (isinstance(loss, VectorScaling) and loss.gamma > 0)
-        or (isinstance(loss, DiceCrossEntropy) and loss.dice_share > 0)
+    bends = isinstance(loss, Ghm | Seesaw | Tversky) or (
+        isinstance(loss, DiceCrossEntropy) and loss.dice_share > 0
     )
     return f"{kind} changes logits in ways that no shift takes back" if bends else None
 
@@ -136,7 +140,18 @@ def is_only_near(plan: "Plan") -> bool:
     """Whether the believed prior is told by draws and weights, but only about."""
     stages = plan.stages
     scaled = isinstance(stages, TwoStage) and stages.head == "lws"
-    return scaled or _mixes_for_rare(plan) or isinstance(plan.loss, SigmoidFocal)
+    as_they_are = reorders_classes(plan) and not plan.is_corrected_after
+    return scaled or as_they_are or _mixes_for_rare(plan) or isinstance(plan.loss, SigmoidFocal)
+
+
+def reorders_classes(plan: "Plan") -> bool:
+    """Whether the posterior that logits stand for orders the classes otherwise than they do.
+
+    So it is under LDAM and vector scaling. Plain logits are what their authors decide by; a
+    prior can be moved in the posterior alone: see `balancekit.pipeline.posterior`.
+    """
+    loss = plan.loss
+    return isinstance(loss, Ldam) or (isinstance(loss, VectorScaling) and loss.gamma > 0)
 
 
 # --- classes that exclude each other ----------------------------------------------------------
@@ -152,9 +167,11 @@ def _steps_of_classes(plan: "Plan") -> tuple[CorrectionStep, ...]:
     else:
         gone, is_even = [correction_strength(start, end[seen], goal) for end in ends], False
     several = plan.data.task != "classification" and not isinstance(plan.sampling, Natural)
+    in_part = isinstance(plan.stages, TwoStage) and plan.stages.head == "lws"
     name = "sampling" if plan.second_stage() is None else "second-stage sampling"
+    name += " (LWS makes a part of it)" if in_part else ""
     return (
-        CorrectionStep(name, None if several else gone[0], not several),
+        CorrectionStep(name, None if several else gone[0], not (several or in_part)),
         CorrectionStep("weights", gone[1] - gone[0]),
         CorrectionStep("adjustment", gone[2] - gone[1]),
         *([] if is_even else _rough_steps(plan, left=1 - gone[0])),
@@ -176,10 +193,10 @@ def _rough_steps(plan: "Plan", left: float) -> list[CorrectionStep]:
         case Seesaw(p=p) if p > 0:
             steps.append(CorrectionStep("seesaw", p * left, is_exact=False))
         case Ghm():
-            steps.append(CorrectionStep("hardness", None, is_exact=False))
-        case Ldam():
-            steps.append(CorrectionStep("margins", None, is_exact=False))
-        case VectorScaling(gamma=gamma) if gamma > 0:
+            steps.append(CorrectionStep("hardness", 0.0, is_exact=False))
+        case Ldam() if not plan.is_corrected_after:
+            steps.append(CorrectionStep("margins", 0.0, is_exact=False))
+        case VectorScaling(gamma=gamma) if gamma > 0 and not plan.is_corrected_after:
             steps.append(CorrectionStep("scales", None, is_exact=False))
         case Tversky():
             steps.append(CorrectionStep("overlap", None, is_exact=False))

@@ -89,7 +89,8 @@ def _problems_of_sum(plan: "Plan") -> list[str]:
             return _problems_of_labels(steps)
         case "none":
             return _problems_of_numbers(steps)
-    if any(not step.is_exact for step in steps):
+    # Of LWS the draws are about known, and the rest exactly: checked as where all is.
+    if steps[0].strength is None or not all(step.is_exact for step in steps[1:]):
         return _problems_of_rough(plan, steps)
     return _problems_of_exact(plan, steps)
 

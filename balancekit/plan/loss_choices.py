@@ -60,8 +60,8 @@ class Focal(Tagged, frozen=True, kw_only=True, tag="focal"):
 class Ghm(Tagged, frozen=True, kw_only=True, tag="ghm"):
     """Gradient-harmonised cross-entropy: targets as hard as many others weigh less.
 
-    It gives no probabilities, and no formula tells which prior it believes in: what it favours are
-    the classes that are learnt last, mostly rare ones.
+    It gives no probabilities: its weights follow the batches. They are alike for classes that are
+    as likely, so that decisions keep about the prior of the draws.
     """
 
     n_bins: int = 30
@@ -114,7 +114,10 @@ class LogitAdjusted(Tagged, frozen=True, kw_only=True, tag="logit-adjusted"):
 
 
 class Ldam(Tagged, frozen=True, kw_only=True, tag="ldam"):
-    """Label-distribution-aware margins: Δ_c ∝ n_c^-¼, the largest `max_margin`, logits scaled."""
+    """Label-distribution-aware margins: Δ_c ∝ n_c^-¼, the largest `max_margin`, logits scaled.
+
+    With q = softmax(s·z), the posterior is q·(1 - (1 - e^(-s·Δ))·q), scaled to sum 1.
+    """
 
     max_margin: float = 0.5
     scale: float = 30.0
@@ -126,7 +129,8 @@ class Ldam(Tagged, frozen=True, kw_only=True, tag="ldam"):
 class VectorScaling(Tagged, frozen=True, kw_only=True, tag="vector-scaling"):
     """Cross-entropy of logits scaled by (n_c / n_max)^gamma and shifted by tau·log of the share.
 
-    The shift follows the draws, as that of `LogitAdjusted` does.
+    The shift follows the draws, as that of `LogitAdjusted` does. The posterior is that of the
+    logits scaled and shifted; it does not tell how plain logits order the classes.
     """
 
     gamma: float = 0.3

@@ -1,6 +1,6 @@
-"""Names that metrics have in a plan, so that a misspelt one is told."""
+"""Names that metrics have in a plan, so that a misspelt one is told, and in sentences."""
 
-__all__ = ["METRIC_NAMES"]
+__all__ = ["METRIC_NAMES", "objective_text"]
 
 METRIC_NAMES = (
     # objectives of a plan
@@ -44,3 +44,23 @@ METRIC_NAMES = (
     "geometric_mean_error_by_shot",
 )
 """Those of `balancekit.metrics`, and others of the field that people watch beside them."""
+
+WORDS = {
+    "ece": "calibration error",
+    "worst_recall": "recall of the worst class",
+    "map": "mAP",
+    "macro_f1": "macro F1",
+    "auprc": "AUPRC",
+    "mae_by_shot": "MAE by shot",
+    "mae": "MAE",
+    "rmse": "RMSE",
+}
+
+
+def objective_text(name: str) -> str:
+    """An objective or another figure in words.
+
+    >>> objective_text("balanced_accuracy"), objective_text("worst_recall")
+    ('balanced accuracy', 'recall of the worst class')
+    """
+    return WORDS.get(name, name.replace("_", " "))

@@ -27,6 +27,7 @@ from balancekit.plan.choices import (
 )
 from balancekit.plan.data_ref import DataRef, are_comparable, data_differences
 from balancekit.plan.effective_prior import EffectivePrior
+from balancekit.plan.held_reasons import held_reasons
 from balancekit.plan.loss_choices import (
     ClassBalanced,
     CrossEntropy,
@@ -66,12 +67,18 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Reason(_Part, frozen=True, kw_only=True):
-    """Why one part of a plan is as it is."""
+    """Why one part of a plan is as it is.
+
+    Attributes:
+        choice: name of what it was written for, such as "focal"; told no more once the part is
+            another. Without a name it is always told.
+    """
 
     part: str
     because: str
     source: str
     instead: str
+    choice: str = ""
 
 
 class Metric(_Part, frozen=True, kw_only=True):
@@ -139,10 +146,10 @@ class Plan(_Part, frozen=True, kw_only=True):
     def prior_is_exact(self) -> bool:
         """Whether the believed prior follows from draws, weights and adjustment alone.
 
-        It does not for losses that change logits in other ways, such as LDAM, seesaw and Dice,
-        for heads that are mended by their norms or lengths, for draws by class of samples that
-        have several, and where there is no class prior at all. What `believed_prior` gives then
-        leaves these out.
+        It does not for losses that change logits in other ways, such as seesaw and Dice, for
+        LDAM and vector scaling where their plain logits decide, for heads that are mended by
+        their norms or lengths, for draws by class of samples that have several, and where there
+        is no class prior at all. What `believed_prior` gives then leaves these out.
         """
         return unknown_because(self) is None and not is_only_near(self)
 
@@ -283,6 +290,7 @@ class Plan(_Part, frozen=True, kw_only=True):
 
         log wanted - log believed; for multi-label data the same of log odds. A class that is
         never drawn gets the least of the others' shifts: what was never seen is not favoured.
+        Focal loss, LDAM and vector scaling need more than a shift: take `Pipeline.correct`.
 
         Args:
             prior: shares of the classes in use, [n_classes]. If not given, the wanted prior
@@ -367,7 +375,8 @@ class Plan(_Part, frozen=True, kw_only=True):
 
     def to_toml(self) -> str:
         """The plan as TOML text, with a comment above each table."""
-        return plan_text(self, self.data.task)
+        held = msgspec.structs.replace(self, reasons=held_reasons(self))
+        return plan_text(held, self.data.task)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan as TOML, complete or not at all."""

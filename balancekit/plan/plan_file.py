@@ -42,7 +42,7 @@ COMMENTS = {
     "stages": "whether all of the training is alike",
     "correction": "of the class prior, just once; after training it is pipeline.correct",
     "metrics": "what to watch, the most telling first",
-    "reasons": "why each part is as it is; change or delete those of parts that you change",
+    "reasons": "why each part is as it is; told while the part is the choice that is named",
 }
 FIELD = re.compile(r"(\w+) = ")
 HEADING = re.compile(r"\[\[?(\w+)\]\]?")

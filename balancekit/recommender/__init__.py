@@ -1,6 +1,6 @@
 """The recommender: Stats → Plan, by rules that are data, each with its evidence."""
 
-from balancekit.recommender.augmentation import ROWS_OF_KIND, Rows
+from balancekit.recommender.augmentation import ROWS_OF_KIND
 from balancekit.recommender.candidates import alternatives
 from balancekit.recommender.choose import Decision, baseline, decide, recommend
 from balancekit.recommender.conditions import Bounds, Check, Condition, Facts
@@ -16,7 +16,6 @@ __all__ = [
     "Condition",
     "Decision",
     "Facts",
-    "Rows",
     "Rule",
     "Rules",
     "Strategy",

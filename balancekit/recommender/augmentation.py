@@ -2,7 +2,7 @@
 
 import string
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import get_args
 
 from balancekit.errors import OptionError
 from balancekit.plan import (
@@ -14,17 +14,18 @@ from balancekit.plan import (
     RowAugmentation,
     TaskAugmentation,
 )
-from balancekit.stats import Stats
+from balancekit.stats import Rows, Stats
 
-__all__ = ["ROWS_OF_KIND", "Rows", "chosen_augmentation"]
-
-Rows = Literal["numbers", "text"]
+__all__ = ["ROWS_OF_KIND", "chosen_augmentation"]
 
 ROWS_OF_KIND: dict[str | None, Rows] = {"table": "numbers", "text": "text"}
 """What rows hold, by the `kind` of a data set that `open_dataset` opened."""
 
+MIXED_TASKS = ("classification", "multilabel")
+"""Tasks whose rows are mixed, where it helps."""
+
 STEEP = 10
-"""Imbalance ratio from which on rows are mixed."""
+"""Imbalance ratio from which on rows of one class each are mixed; those of several always are."""
 
 OF_NUMBERS = ("arff",)
 """Formats whose rows are numbers, or are made numbers, as they stand."""
@@ -78,10 +79,10 @@ def _of_rows(stats: Stats, objective: Objective, rows: Rows | None) -> tuple[Aug
     elif not is_numbers:
         because = "the samples are not known to be pictures, nor rows of numbers"
         instead = '--picture-task, if they are pictures; kind = "rows", if they are numbers'
-    elif stats.task != "classification":
-        because = "mixing rows has been measured for one class a sample alone"
+    elif stats.task not in MIXED_TASKS:
+        because = "mixing rows has been measured for classes and labels alone"
         instead = 'kind = "rows", if `balancekit compare` finds it better'
-    elif (ratio := _imbalance_ratio(stats)) < STEEP:
+    elif stats.task == "classification" and (ratio := _imbalance_ratio(stats)) < STEEP:
         because = (
             f"imbalance ratio {ratio:.1f} is below {STEEP}: mixing rows wins on some such tables "
             "and loses on others"
@@ -91,17 +92,26 @@ def _of_rows(stats: Stats, objective: Objective, rows: Rows | None) -> tuple[Aug
         because = "a model of mixed rows is less sure than it should be"
         instead = 'kind = "rows" with a temperature fitted on validation data'
     else:
-        reason = Reason(
-            part="augmentation",
-            because=f"imbalance ratio {ratio:.0f}: a network learns few rows by heart, and then "
-            "moving the prior no longer helps; what lies between two rows keeps it from that",
-            source="Zhang et al. 2018 (arXiv 1710.09412), section 3.5; measured in "
-            "docs/explanation/recommendations.md",
-            instead='kind = "none", for trees and other models that do not train in batches',
-        )
-        return RowAugmentation(), reason
+        return RowAugmentation(), _why_mixed(stats)
     reason = Reason(part="augmentation", because=because, source="none needed", instead=instead)
     return NoAugmentation(), reason
+
+
+def _why_mixed(stats: Stats) -> Reason:
+    because = (
+        "few rows have a rare label, and a network learns them by heart; what lies between two "
+        "rows keeps it from that"
+        if stats.task == "multilabel"
+        else f"imbalance ratio {_imbalance_ratio(stats):.0f}: a network learns few rows by heart, "
+        "and then moving the prior no longer helps; what lies between two rows keeps it from that"
+    )
+    return Reason(
+        part="augmentation",
+        because=because,
+        source="Zhang et al. 2018 (arXiv 1710.09412), section 3.5; measured in "
+        "docs/explanation/recommendations.md",
+        instead='kind = "none", for trees and other models that do not train in batches',
+    )
 
 
 def _imbalance_ratio(stats: Stats) -> float:

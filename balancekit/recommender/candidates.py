@@ -6,11 +6,10 @@ from typing import Literal
 import msgspec
 
 from balancekit.plan import CorrectInTraining, Objective, Plan
-from balancekit.recommender.augmentation import Rows
 from balancekit.recommender.choose import baseline, decide, recommend
 from balancekit.recommender.fitted import plan_of
 from balancekit.recommender.rules import Strategy, load_rules
-from balancekit.stats import Stats
+from balancekit.stats import Rows, Stats
 
 __all__ = ["alternatives"]
 
@@ -59,7 +58,7 @@ def alternatives(
         budget_s=budget_s,
         seed=seed,
     )
-    decision = decide(stats, objective, deployed_prior, budget_s, rows)
+    decision = decide(stats, objective, deployed_prior, budget_s, rows, picture_task)
     plans = {"baseline": baseline(stats, objective=recommended.objective, seed=seed)}
     plans["recommended"] = recommended
     known = load_rules().strategies

@@ -10,8 +10,9 @@ from balancekit.errors import DataError, OptionError
 from balancekit.labels import Task
 from balancekit.plan import LOSSES_OF_TASK, DataRef, Loss, Objective, Plan
 from balancekit.plan.choices import Finding
+from balancekit.plan.held_reasons import with_reasons
 from balancekit.plan.tagged import is_number
-from balancekit.recommender.augmentation import Rows, chosen_augmentation
+from balancekit.recommender.augmentation import chosen_augmentation
 from balancekit.recommender.batch_size import chosen_batch_size
 from balancekit.recommender.conditions import Facts, Wanted
 from balancekit.recommender.fitted import plan_of
@@ -20,7 +21,7 @@ from balancekit.recommender.objectives import Prior, objective_of, wanted_prior
 from balancekit.recommender.plan_warnings import plan_warnings
 from balancekit.recommender.reasons import rule_reasons
 from balancekit.recommender.rules import Rule, load_rules
-from balancekit.stats import Stats
+from balancekit.stats import Rows, Stats
 
 __all__ = ["Decision", "DeployedPrior", "baseline", "decide", "recommend"]
 
@@ -37,6 +38,7 @@ class Decision:
     facts: Facts
     objective: Objective
     wanted: Prior
+    rows: Rows | None
 
 
 def recommend(
@@ -65,7 +67,7 @@ def recommend(
         picture_task: what the pictures show ("natural", "digits", "industrial" …), for
             augmentation; told from the class names if not given, where they tell it.
         rows: what samples that are no pictures hold: "numbers", which can be mixed, or "text";
-            told from the format if not given, where it tells it.
+            as the analysis of a file knows it if not given.
         findings: what the pictures and objects say against operations, which the plan keeps;
             `balancekit.augment.findings` looks for them.
         batch_size: draws a batch, if it is settled; advised if not given.
@@ -82,23 +84,20 @@ def recommend(
     >>> plan.sampling, plan.loss
     (Natural(), LogitAdjusted(tau=1.0))
     """
-    decision = decide(stats, objective, deployed_prior, budget_s, rows)
+    decision = decide(stats, objective, deployed_prior, budget_s, rows, picture_task)
     rule, facts = decision.rule, decision.facts
     augmentation, why_augmentation = chosen_augmentation(
-        stats, decision.objective, picture_task, rows, tuple(findings)
+        stats, decision.objective, picture_task, decision.rows, tuple(findings)
     )
     plan = plan_of(stats, rule.choice, decision.objective, decision.wanted, seed)
     size, why_size = chosen_batch_size(plan, batch_size)
     held_out = held_out_of(stats, validation_share)
     metrics, why_metrics = metrics_to_watch(plan, held_out)
-    return msgspec.structs.replace(
-        plan,
-        batch_size=size,
-        metrics=metrics,
-        augmentation=augmentation,
-        warnings=plan_warnings(stats, held_out),
-        reasons=(*rule_reasons(rule, facts, plan), why_size, why_augmentation, why_metrics),
-    ).check()
+    reasons = (*rule_reasons(rule, facts, plan), why_size, why_augmentation, why_metrics)
+    chosen = {"batch_size": size, "metrics": metrics, "augmentation": augmentation}
+    warnings = plan_warnings(stats, held_out)
+    plan = msgspec.structs.replace(plan, warnings=warnings, **chosen)
+    return with_reasons(plan, reasons).check()
 
 
 def decide(
@@ -107,6 +106,7 @@ def decide(
     deployed_prior: DeployedPrior = None,
     budget_s: float | None = None,
     rows: Rows | None = None,
+    picture_task: str | None = None,
 ) -> Decision:
     """The rule for the data that `stats` describes, and the facts that it was taken by.
 
@@ -116,6 +116,7 @@ def decide(
         deployed_prior: as for `recommend`.
         budget_s: as for `recommend`.
         rows: as for `recommend`.
+        picture_task: as for `recommend`.
 
     Raises:
         DataError: fewer than two classes have samples.
@@ -127,9 +128,11 @@ def decide(
         raise OptionError(f"budget_s: expected seconds above 0, got {budget_s!r}")
     prior, wanted = wanted_prior(stats, chosen, deployed_prior)
     facts = _facts(stats, chosen, wanted, float("inf") if budget_s is None else budget_s)
+    if rows is None and picture_task is None:
+        rows = stats.rows
     if rows == "text" or (rows is None and stats.format == "text"):
         facts = msgspec.structs.replace(facts, media="text")
-    return Decision(load_rules().first(facts), facts, chosen, prior)
+    return Decision(load_rules().first(facts), facts, chosen, prior, rows)
 
 
 def _check_plannable(stats: Stats) -> None:

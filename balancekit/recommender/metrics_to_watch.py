@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from balancekit.errors import OptionError
 from balancekit.plan import Confidence, Metric, Objective, Plan, Reason
+from balancekit.plan.metric_names import objective_text
 from balancekit.plan.tagged import is_number
 from balancekit.stats import MeasuredBySamples, Stats, expected_half_width
 
@@ -83,14 +84,19 @@ def metrics_to_watch(plan: Plan, held_out: HeldOut) -> tuple[tuple[Metric, ...],
         held_out: what they are measured on.
     """
     also = OF_PLACES.get(plan.data.task, ALSO[plan.objective])
+    metrics = tuple(_metric(name, plan, held_out) for name in (plan.objective, *also))
+    because = f"{objective_text(plan.objective)} is what the model should be good at"
+    source = "none needed"
+    if any(metric.half_width is not None for metric in metrics):
+        because += f"; the intervals are those to expect on {held_out.what}, at a recall of 0.8"
+        source = "Wilson, JASA 22 (1927)"
     reason = Reason(
         part="metrics",
-        because=f"{plan.objective.replace('_', ' ')} is what the model should be good at; the "
-        f"intervals are those to expect on {held_out.what}, at a recall of 0.8",
-        source="Wilson, JASA 22 (1927)",
+        because=because,
+        source=source,
         instead="more samples held out, or cross-validation, where an interval is too wide",
     )
-    return tuple(_metric(name, plan, held_out) for name in (plan.objective, *also)), reason
+    return metrics, reason
 
 
 def _metric(name: str, plan: Plan, held_out: HeldOut) -> Metric:

@@ -40,6 +40,11 @@ The macro-F1 of pixels is the mean Dice coefficient of the classes.
 BETWEEN_FROM = 10
 """Imbalance ratio from which macro-F1 gains by decisions between training and equal classes."""
 
+OF_ALL_NUMBERS = (
+    "For the error over all values as they come, such as the plain MAE, give "
+    'deployed_prior="training" (--deployed-prior training).'
+)
+
 WITH_CLASS_PRIOR = ("classification", "segmentation")
 """Tasks whose classes exclude each other, so that a shift of logits moves their prior."""
 
@@ -54,8 +59,10 @@ def objective_of(task: Task, objective: Objective | None) -> Objective:
     if objective is None:
         return fitting[0]
     if objective not in fitting:
+        plain = " " + OF_ALL_NUMBERS if task == "regression" else ""
         raise OptionError(
-            f"objective: expected one of {', '.join(fitting)} for {task} data, got {objective!r}"
+            f"objective: expected one of {', '.join(fitting)} for {task} data, got {objective!r}."
+            f"{plain}"
         )
     return objective
 

@@ -22,7 +22,7 @@ def plan_warnings(stats: Stats, held_out: HeldOut) -> tuple[str, ...]:
         held_out: what the metrics are measured on.
     """
     of_data = [
-        f"{issue.code}: {issue.title} ({issue.count}). {issue.what_to_do}"
+        f"{issue.code}: {issue.title} ({issue.count:,}). {issue.what_to_do}"
         for issue in stats.issues
         if issue.severity in ("error", "warning")
     ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from balancekit.plan.metric_names import objective_text
 from balancekit.report.axes import Axis, draw_x_axis
 from balancekit.report.comparison_words import (
     arms_in_full,
@@ -17,17 +18,18 @@ from balancekit.report.comparison_words import (
     figure_text,
     head_text,
     is_number,
-    objective_text,
     outcome_text,
     parts_texts,
     runs_text,
     share_a_seed,
     shown_arms,
     shown_figures,
+    told_apart,
     trained_as,
     unfinished_texts,
 )
 from balancekit.report.line_plot import Scale, line_plot
+from balancekit.report.rows import left_out_text, rows_of
 from balancekit.report.svg import (
     SOFT,
     WIDTH,
@@ -45,9 +47,6 @@ if TYPE_CHECKING:
     from balancekit.comparison import Arm, Comparison, Difference
 
 __all__ = ["comparison_section"]
-
-MOST_ROWS = 40
-"""Classes plotted; the middle of more is left out, as in the terminal."""
 
 MOST_CONFUSED = 40
 """Classes up to which confusion matrices are drawn."""
@@ -94,7 +93,7 @@ def comparison_section(comparison: "Comparison") -> dict[str, Any]:
         "unfinished": [printable(text) for text in unfinished_texts(comparison)],
         "recall": _recall(comparison),
         "confusions": _confusions(comparison),
-        "note": _note(len(comparison.class_names)),
+        "note": left_out_text(len(comparison.class_names) - len(rows_of(comparison.train_counts))),
         "reliability": _reliability(comparison),
         "part_texts": [printable(text) for text in parts_texts(comparison)],
         "method": METHOD,
@@ -174,26 +173,16 @@ def _forest(comparison: "Comparison", apart: dict[str, "Difference"], baseline: 
     return frame(WIDTH, bottom + 46, title, parts, words)
 
 
-def _rows(counts: Sequence[int]) -> list[int]:
-    order = sorted(range(len(counts)), key=lambda c: (-counts[c], c))
-    return order if len(order) <= MOST_ROWS else order[: MOST_ROWS // 2] + order[-MOST_ROWS // 2 :]
-
-
-def _note(n_classes: int) -> str:
-    between = n_classes - MOST_ROWS
-    return f"The {between:,} classes between are left out." if between > 0 else ""
-
-
 def _recall(comparison: "Comparison") -> str:
     """Recall of each class under the plans shown in full; "" where there are no classes."""
     arms = arms_in_full(comparison)
     if not all(run.totals for arm in arms for run in arm.runs):
         return ""
-    rows = _rows(comparison.train_counts)
+    rows = rows_of(comparison.train_counts)
     names = [f"{comparison.class_names[c]} ({comparison.train_counts[c]})" for c in rows]
     values = {
-        shortened(arm.name, LONGEST_LEGEND): tuple(column[rows] for column in arm.recall())
-        for arm in arms
+        name: tuple(column[rows] for column in arm.recall())
+        for name, arm in zip(_legend(arms), arms, strict=True)
     }
     return interval_plot(
         names,
@@ -202,15 +191,19 @@ def _recall(comparison: "Comparison") -> str:
     )
 
 
+def _legend(arms: Sequence["Arm"]) -> list[str]:
+    return told_apart([arm.name for arm in arms], LONGEST_LEGEND)
+
+
 def _reliability(comparison: "Comparison") -> str:
     """How often each plan shown in full is right by how sure it is; "" for numbers."""
-    curves = {}
-    for arm in arms_in_full(comparison):
+    curves, arms = {}, arms_in_full(comparison)
+    for name, arm in zip(_legend(arms), arms, strict=True):
         bins = np.array([b for run in arm.runs for b in run.reliability])  # [n, 3]
         if len(bins):
             pooled = _pooled(bins)
             if len(pooled[0]):
-                curves[shortened(arm.name, LONGEST_LEGEND)] = pooled
+                curves[name] = pooled
     if not curves:
         return ""
     ideal = (np.array([0.0, 100.0]), np.array([0.0, 100.0]))

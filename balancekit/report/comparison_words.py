@@ -1,10 +1,11 @@
 """Comparisons in words, the same in terminal and page."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import floor, isfinite, log10
 from statistics import median
 from typing import TYPE_CHECKING
 
+from balancekit.plan.metric_names import objective_text
 from balancekit.report.words import n_of, printable, shortened
 
 if TYPE_CHECKING:
@@ -21,13 +22,13 @@ __all__ = [
     "head_text",
     "is_number",
     "mean_text",
-    "objective_text",
     "outcome_text",
     "parts_texts",
     "runs_text",
     "share_a_seed",
     "shown_arms",
     "shown_figures",
+    "told_apart",
     "trained_as",
     "unfinished_texts",
 ]
@@ -36,41 +37,30 @@ NUMBERS = ("mae", "rmse", "nll", "brier", "mae_by_shot")
 """Figures that are no shares, or are not read as such."""
 
 FIGURES = ("accuracy", "balanced_accuracy", "macro_f1", "worst_recall", "ece")
-FIGURES_OF_NUMBERS = ("mae", "rmse", "mae_many", "mae_medium", "mae_few")
-WORDS = {
-    "ece": "calibration error",
-    "worst_recall": "recall of the worst class",
-    "map": "mAP",
-    "macro_f1": "macro F1",
-    "auprc": "AUPRC",
-    "mae_by_shot": "MAE by shot",
-}
+FIGURES_OF_NUMBERS = ("mae", "mae_few", "mae_medium", "mae_many", "rmse")
 HEADS = {
     "balanced_accuracy": "bal. acc.",
     "worst_recall": "worst class",
     "ece": "ECE",
     "recall@precision": "recall@prec.",
     "mae_by_shot": "MAE by shot",
+    "mae_many": "many",
+    "mae_medium": "medium",
+    "mae_few": "few",
 }
+LONGEST_NAME, LONGEST_SAME = 120, 20
+"""Characters of a plan's name in a sentence, which wraps, and in a cell beside its own."""
+
 MOST_IN_FULL = 3
 MOST_NOT_RUN = 3
 """Rows of plans that were not run; of more the notes alone tell."""
 
 
-def objective_text(name: str) -> str:
-    """An objective or another figure in words.
-
-    >>> objective_text("balanced_accuracy"), objective_text("worst_recall")
-    ('balanced accuracy', 'recall of the worst class')
-    """
-    return WORDS.get(name, name.replace("_", " "))
-
-
 def head_text(name: str) -> str:
     """A figure at the head of a column.
 
-    >>> head_text("balanced_accuracy"), head_text("macro_f1")
-    ('bal. acc.', 'macro F1')
+    >>> head_text("balanced_accuracy"), head_text("macro_f1"), head_text("mae_few")
+    ('bal. acc.', 'macro F1', 'few')
     """
     return HEADS.get(name, objective_text(name))
 
@@ -143,10 +133,10 @@ def end_text(arm: "Arm") -> str:
     if arm.failure:
         return "failed"
     if arm.dropped_at is not None:
-        return f"given up at {arm.dropped_at:.0%}"
+        return f"given up at {100 * arm.dropped_at:.0f} %"
     if not arm.runs:
         return "not run"
-    return f"same as {shortened(arm.same_as)}" if arm.same_as else ""
+    return f"same as {shortened(arm.same_as, LONGEST_SAME)}" if arm.same_as else ""
 
 
 def shown_arms(comparison: "Comparison") -> list["Arm"]:
@@ -178,10 +168,10 @@ def comparison_verdict(comparison: "Comparison") -> str:
         return "No plan but known mistakes was trained to the end."
     what = objective_text(comparison.objective)
     winner, other = comparison.winner(), baseline_of(comparison)
-    name, score = shortened(winner.name), figure_text(comparison.objective, winner.mean())
+    name, score = _named(winner), figure_text(comparison.objective, winner.mean())
     if trained_as(winner) == trained_as(other):
         if winner.name != other.name:
-            name = f"{name}, the same as {shortened(other.name)}"
+            name = f"{name}, the same as {_named(other)}"
         rest = [arm for arm in comparison.tested() if trained_as(arm) != trained_as(winner)]
         # A mistake is no choice, but better than nothing to be held against.
         rest = [arm for arm in rest if arm.role != "mistake"] or rest
@@ -195,9 +185,13 @@ def comparison_verdict(comparison: "Comparison") -> str:
     return f"{name}: {what} {score}, {_lead(comparison, apart, other)}"
 
 
+def _named(arm: "Arm") -> str:
+    return shortened(arm.name, LONGEST_NAME)
+
+
 def _lead(comparison: "Comparison", apart: "Difference", other: "Arm") -> str:
     unit = "" if is_number(comparison.objective) else " points"
-    than, by = shortened(other.name), difference_text(comparison, apart)
+    than, by = _named(other), difference_text(comparison, apart)
     match apart.outcome:
         case "better":
             price = _price(comparison, other)
@@ -241,6 +235,25 @@ def arms_in_full(comparison: "Comparison") -> list["Arm"]:
     wanted = [trained_as(baseline_of(comparison)), trained_as(comparison.winner())]
     wanted += [trained_as(arm) for arm in comparison.tested() if arm.role == "recommended"]
     return [arm for arm in tested if arm.name in wanted]
+
+
+def told_apart(names: Sequence[str], longest: int) -> list[str]:
+    """Names of at most so many characters, cut so that different ones stay different.
+
+    >>> told_apart(["softmax, late", "softmax, later", "none"], 11)
+    ['softm… late', 'softm…later', 'none']
+    """
+    cut = [shortened(name, longest) for name in names]
+    if len(set(cut)) == len(names):
+        return cut
+    half = longest // 2
+    cut = [
+        name if len(name) <= longest else f"{name[:half]}…{name[half + 1 - longest :]}"
+        for name in map(printable, names)
+    ]
+    if len(set(cut)) == len(names):
+        return cut
+    return [f"{at} {shortened(name, longest - 3)}" for at, name in enumerate(names, 1)]
 
 
 def shown_figures(comparison: "Comparison") -> list[str]:
@@ -314,5 +327,6 @@ def unfinished_texts(comparison: "Comparison") -> list[str]:
         if arm.failure:
             texts.append(f"{name} failed: {arm.failure}")
         elif arm.dropped_at is not None:
-            texts.append(f"{name} was given up after {arm.dropped_at:.0%}: {arm.why_dropped}")
+            at = f"{100 * arm.dropped_at:.0f} %"
+            texts.append(f"{name} was given up after {at}: {arm.why_dropped}")
     return texts

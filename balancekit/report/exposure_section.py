@@ -11,15 +11,18 @@ from balancekit.report.exposure_words import (
     correction_text,
     expected_text,
     missing_text,
+    noun_of,
     rarest_text,
     repeats_text,
     samples_text,
     schedule_text,
     times,
     unit_of,
+    weight_text,
     weights_text,
 )
 from balancekit.report.plan_words import choice_text, drawn_text
+from balancekit.report.rows import left_out_text, rows_of
 from balancekit.report.svg import (
     COLOURS,
     FAINT,
@@ -35,9 +38,6 @@ from balancekit.report.svg import (
 from balancekit.report.words import n_of, percent, printable, without_zeros
 
 __all__ = ["exposure_section"]
-
-MOST_ROWS = 40
-"""Classes plotted; the middle of more is left out."""
 
 ROW, NUMBER = 22, 110
 """Sizes in px: of a row of the plot of batches, and of the numbers on its right."""
@@ -96,10 +96,12 @@ def _measures(exposure: Exposure) -> list[tuple[str, str, str]]:
 
 def _stage(exposure: Exposure) -> dict[str, Any]:
     """What one stage will see, as plots, sentences and a table."""
-    rows = _rows(exposure.samples_per_class)
-    between = len(exposure.class_names) - len(rows)
+    noun = noun_of(exposure)
+    rows = rows_of(exposure.samples_per_class, by_value=noun == "bin")
+    left_out = len(exposure.class_names) - len(rows)
     sentences = (missing_text(exposure), weights_text(exposure), correction_text(exposure))
     return {
+        "noun": noun,
         "unit": f"{unit_of(exposure)}s",
         "drawn": drawn_text(exposure),
         "draws": _draws(exposure, rows),
@@ -111,14 +113,8 @@ def _stage(exposure: Exposure) -> dict[str, Any]:
         "missing": sentences[0],
         "after": " ".join(filter(None, sentences[1:])),
         "rows": [_cells(exposure, c) for c in rows],
-        "note": f"The {between:,} classes between are left out." if between else "",
+        "note": left_out_text(left_out, are_bins=noun == "bin"),
     }
-
-
-def _rows(counts: Sequence[int]) -> list[int]:
-    """Classes to plot, the largest first."""
-    order = sorted(range(len(counts)), key=lambda c: (-counts[c], c))
-    return order if len(order) <= MOST_ROWS else order[: MOST_ROWS // 2] + order[-MOST_ROWS // 2 :]
 
 
 def _draws(exposure: Exposure, rows: Sequence[int]) -> str:
@@ -127,7 +123,7 @@ def _draws(exposure: Exposure, rows: Sequence[int]) -> str:
     return bar_chart(
         [exposure.class_names[c] for c in rows],
         {"as the data come": before, "under the plan": after},
-        "Draws of each class in one epoch, before and after",
+        f"Draws of each {noun_of(exposure)} in one epoch, before and after",
     )
 
 
@@ -176,7 +172,7 @@ def _batches(exposure: Exposure, rows: Sequence[int]) -> str:
         parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{COLOURS[1]}"/>')
         said = f"{batch_text(exposure, c)} · {without_zeros(means[c], 1)}" if known else ""
         parts.append(draw_text(left + plot + 10, y, said or batch_text(exposure, c), size=10))
-    return frame(WIDTH, height, "What a batch holds of each class", parts)
+    return frame(WIDTH, height, f"What a batch holds of each {noun_of(exposure)}", parts)
 
 
 def _cells(exposure: Exposure, c: int) -> dict[str, str]:
@@ -192,7 +188,7 @@ def _cells(exposure: Exposure, c: int) -> dict[str, str]:
         "seen": percent(exposure.coverage_per_class[c], 0),
         "batch": batch_text(exposure, c),
         "without": percent(exposure.batch_without_per_class[c], 0),
-        "weight": f"{exposure.class_weights[c]:.2f}",
+        "weight": weight_text(exposure, c),
         "prior": percent(exposure.believed_prior[c]),
         "wanted": percent(exposure.wanted_prior[c]),
     }

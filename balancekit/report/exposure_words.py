@@ -12,12 +12,14 @@ __all__ = [
     "correction_text",
     "expected_text",
     "missing_text",
+    "noun_of",
     "rarest_text",
     "repeats_text",
     "samples_text",
     "schedule_text",
     "times",
     "unit_of",
+    "weight_text",
     "weights_text",
 ]
 
@@ -53,6 +55,11 @@ def unit_of(exposure: Exposure) -> str:
     return "sample" if _one_class(exposure) else "label"
 
 
+def noun_of(exposure: Exposure) -> str:
+    """What draws are counted by: classes, or bins of numbers."""
+    return "bin" if exposure.task == "regression" else "class"
+
+
 def batch_text(exposure: Exposure, class_id: int) -> str:
     """Fewest to most of a class in one batch; the mean where that is all that is known."""
     if "batch_low_per_class" in exposure.expected:
@@ -60,6 +67,12 @@ def batch_text(exposure: Exposure, class_id: int) -> str:
     low = exposure.batch_low_per_class[class_id]
     high = exposure.batch_high_per_class[class_id]
     return f"{low:,}" if low == high else f"{low:,}–{high:,}"
+
+
+def weight_text(exposure: Exposure, class_id: int) -> str:
+    """Weight of a class in the loss; an empty bin of a regression has none."""
+    is_empty = exposure.task == "regression" and not exposure.samples_per_class[class_id]
+    return "–" if is_empty else f"{exposure.class_weights[class_id]:.2f}"
 
 
 def rarest_text(exposure: Exposure) -> str:
@@ -76,7 +89,7 @@ def rarest_text(exposure: Exposure) -> str:
     in_batch = batch_text(exposure, rarest)
     in_batch += f" of {width} in a batch" if _one_class(exposure) else f" in a batch of {width}"
     name = shortened(exposure.class_names[rarest])
-    return f"{name}, the rarest class: {in_batch}, {each} {often} an epoch."
+    return f"{name}, the rarest {noun_of(exposure)}: {in_batch}, {each} {often} an epoch."
 
 
 def samples_text(exposure: Exposure) -> str:
@@ -107,7 +120,8 @@ def missing_text(exposure: Exposure) -> str:
     worst = sorted(missed, key=lambda c: -shares[c])[:MOST_NAMED]
     told = [f"{shortened(exposure.class_names[c])} from {percent(shares[c], 0)}" for c in worst]
     more = len(missed) - len(worst)
-    others = f", and {n_of(more, 'class', 'classes')} from fewer" if more else ""
+    nouns = ("bin", "bins") if noun_of(exposure) == "bin" else ("class", "classes")
+    others = f", and {n_of(more, *nouns)} from fewer" if more else ""
     return f"Missing from batches: {_listed(told)} of them{others}."
 
 
@@ -131,12 +145,14 @@ def weights_text(exposure: Exposure) -> str:
     weights = exposure.class_weights
     if exposure.task == "multilabel":
         return _positives_text(exposure)
-    if not weights or max(weights) - min(weights) < 1e-9:
+    of_bins, counts = exposure.task == "regression", exposure.samples_per_class
+    known = [c for c in range(len(weights)) if counts[c] or not of_bins]
+    if not known or max(weights) - min(weights[c] for c in known) < 1e-9:
         return ""
     start = exposure.weights_from
     when = "" if start is None else f", after {percent(start, 0)} of the training"
-    high = max(range(len(weights)), key=lambda c: weights[c])
-    low = min(range(len(weights)), key=lambda c: weights[c])
+    high = max(known, key=lambda c: weights[c])
+    low = min(known, key=lambda c: weights[c])
     names = [shortened(exposure.class_names[c]) for c in (low, high)]
     return (
         f"The loss weighs a sample by {weights[low]:.2f} ({names[0]}) to {weights[high]:.2f} "

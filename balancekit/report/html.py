@@ -49,6 +49,7 @@ def _environment() -> "Environment":
         lstrip_blocks=True,
     )
     environment.filters["with_subscripts"] = _with_subscripts
+    environment.filters["with_code"] = _with_code
     return environment
 
 
@@ -57,6 +58,13 @@ def _with_subscripts(formula: str) -> "Markup":
     from markupsafe import Markup, escape
 
     return Markup(re.sub(r"_(\w+|\(\w\))", r"<sub>\1</sub>", str(escape(formula))))  # noqa: S704
+
+
+def _with_code(text: str) -> "Markup":
+    """A text in which what stands between backticks is code; all of it is escaped."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704
 
 
 def _text_of(environment: "Environment", name: str) -> str:

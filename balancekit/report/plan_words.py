@@ -8,12 +8,14 @@ from balancekit.plan import (
     CorrectAfterTraining,
     DeferredReweighting,
     GaussianWeighted,
+    Metric,
     NoAugmentation,
     Plan,
     RowAugmentation,
     TaskAugmentation,
     TwoStage,
 )
+from balancekit.plan.metric_names import objective_text
 from balancekit.plan.mixes import mix_name
 from balancekit.plan.repeats import (
     RepeatStrength,
@@ -27,6 +29,7 @@ from balancekit.report.words import n_of
 
 __all__ = [
     "choice_text",
+    "confidence_text",
     "drawn_text",
     "plan_aim",
     "plan_verdict",
@@ -79,7 +82,7 @@ def plan_aim(plan: Plan) -> str:
         _given_prior(plan) if isinstance(plan.wanted_prior, tuple) else (in_use[plan.wanted_prior])
     )
     has_prior = plan.prior_of != "none" or plan.data.task == "regression"
-    aim = [f"for {plan.objective.replace('_', ' ')}", *([wanted] if has_prior else [])]
+    aim = [f"for {objective_text(plan.objective)}", *([wanted] if has_prior else [])]
     return f"{', '.join(aim)} · seed {plan.seed}"
 
 
@@ -131,6 +134,12 @@ def _stages_text(plan: Plan) -> str:
             how = "learnt anew" if head == "crt" else "scaled by class"
             return f"two, the head {how} over {n_of(epochs, 'epoch')} of {draws_text(sampling)}"
     return "one"
+
+
+def confidence_text(metric: Metric) -> str:
+    """How far a metric can be trusted; "" where nothing tells, neither interval nor doubt."""
+    is_known = metric.half_width is not None or metric.confidence == "low"
+    return f"{metric.confidence} confidence" if is_known else ""
 
 
 def choice_text(plan: Plan, part: str) -> str:

@@ -110,6 +110,8 @@ def printable(text: str) -> str:
     >>> printable("a\x1b[31m\nb")
     'a\\x1b[31m\\nb'
     """
+    if text.isprintable():  # of a hundred thousand names, nearly all
+        return text
     return "".join(
         letter.encode("unicode_escape").decode("ascii")
         if unicodedata.category(letter) in ("Cc", "Cs", "Zl", "Zp") or letter in _TURNING
@@ -141,8 +143,8 @@ def left_to_right(text: str) -> str:
     >>> left_to_right("cat"), left_to_right("שלום") == "שלום" + LEFT_TO_RIGHT
     ('cat', True)
     """
-    from_the_right = any(unicodedata.bidirectional(letter) in ("R", "AL") for letter in text)
-    return text + LEFT_TO_RIGHT if from_the_right else text
+    directions = set() if text.isascii() else set(map(unicodedata.bidirectional, set(text)))
+    return text + LEFT_TO_RIGHT if directions & {"R", "AL"} else text
 
 
 def examples_text(examples: Sequence[str], count: int, most: int = MOST_EXAMPLES) -> str:

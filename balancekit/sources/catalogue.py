@@ -9,11 +9,12 @@ from typing import Any, Literal, get_args
 
 from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels, Task
+from balancekit.labels.tables import is_table
 from balancekit.sources.annotated_pictures import has_suffix, list_folder
 from balancekit.sources.image_folder import is_plain, refuse_unless_classes
 from balancekit.sources.labels_source import LabelsSource, labels_source_of
 from balancekit.sources.nested import refuse_file, refuse_files, refuse_nested
-from balancekit.sources.of_task import SourceOfTask
+from balancekit.sources.of_task import SourceOfTask, warn_of_targets
 from balancekit.sources.pictures import readable
 from balancekit.sources.source import Format, ReadOptions, Source
 
@@ -208,7 +209,8 @@ def read(
             each are one class a sample by "auto".
         format: of a path, where it should not be told from the path.
         label: name of the label column of a table; several names are columns of 0 and 1.
-        label_delimiter: between the labels of a cell that holds several, such as "|".
+        label_delimiter: between the labels of a cell that holds several, such as "|"; of tables,
+            in files and in memory.
         split: which split to read, such as "train".
         header: whether the first line of a table names its columns, where it is not plain.
         void_index: value of the mask pixels that belong to no class.
@@ -227,7 +229,11 @@ def read(
         header=header,
         void_index=void_index,
     )
-    return open_source(data, options, format=format).read_labels()
+    source = open_source(data, options, format=format)
+    labels = source.read_labels()
+    if options.task is None:
+        warn_of_targets(labels, source.description)
+    return labels
 
 
 def open_source(
@@ -245,7 +251,8 @@ def open_source(
     if format != "auto" and format not in get_args(Format):
         raise OptionError(f"format: expected one of {get_args(Format)}, got {format!r}")
     if not isinstance(data, str | os.PathLike):
-        options.refuse_but(("label",), f"a {type(data).__name__}")
+        taken = TABLE_OPTIONS if is_table(data) else ("label",)
+        options.refuse_but(taken, f"a {type(data).__name__}")
         return labels_source_of(data, options)
     if isinstance(data, str) and "://" in data:
         from balancekit.sources import remote
@@ -256,7 +263,8 @@ def open_source(
     if not os.fspath(data):  # an unset variable of a script, say; Path("") is this folder
         raise DataError("expected a path, got an empty one. For this folder, say '.'.")
     path = Path(data)
-    if not path.exists() and ENTRY_OF["webdataset"].recognise(path) is None:  # many, by a pattern
+    there = os.path.exists(path)  # noqa: PTH110 - a name may be too long
+    if not there and ENTRY_OF["webdataset"].recognise(path) is None:  # many, by a pattern
         raise DataError(
             f"{path}: expected a folder or file of a data set, got nothing there. Check the path."
         )

@@ -10,11 +10,12 @@ import numpy as np
 
 from balancekit.engines import merge_results
 from balancekit.errors import BalancekitWarning, DataError
-from balancekit.labels import Labels, Task, sort_class_names
+from balancekit.labels import Labels, Task, look_like_targets, sort_class_names
+from balancekit.labels.numbers import MANY_DIFFERENT
 from balancekit.sources.source import Checks, Source
 from balancekit.stats import Counts, Shard
 
-__all__ = ["SourceOfTask", "labels_of_task"]
+__all__ = ["SourceOfTask", "labels_of_task", "warn_of_targets"]
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class SourceOfTask:
 
     def order_classes(self, names: set[str]) -> tuple[str, ...]:
         """The classes that were counted, in the order of their ids."""
-        if self.task == "regression" and all(map(is_whole, names)):
+        if self.task == "regression" and all(map(is_bin, names)):
             return sort_class_names(names)  # empty bins too, which the source has not met
         return self.source.order_classes(names)
 
@@ -152,9 +153,30 @@ def labels_of_task(labels: Labels, task: Task | None) -> Labels:
     )
 
 
-def is_whole(name: str) -> bool:
-    """Whether the name of a class is a whole number, as that of a bin of width 1 is."""
-    return name.removeprefix("-").isdecimal()
+def warn_of_targets(labels: Labels, description: str) -> None:
+    """Warn of classes that look like numbers to predict, which nobody said are classes.
+
+    Args:
+        labels: that were read without a task.
+        description: of the data, in words.
+    """
+    if labels.task != "classification" or labels.n_classes < MANY_DIFFERENT:
+        return
+    counts = dict(zip(labels.class_names, labels.class_counts().tolist(), strict=True))
+    if look_like_targets(counts):
+        n_filled = sum(count > 0 for count in counts.values())
+        warnings.warn(
+            f"{description}: {n_filled:,} numbers are taken for classes, and look like numbers to "
+            "predict. Say task='regression' (--task regression) if they are, "
+            "task='classification' (--task classification) if they name classes.",
+            BalancekitWarning,
+            stacklevel=3,
+        )
+
+
+def is_bin(name: str) -> bool:
+    """Whether the name of a class is that of a bin: a whole number, or a range."""
+    return name.removeprefix("-").isdecimal() or (name[:1], name[-1:]) == ("[", ")")
 
 
 def _refuse_unless_sets(found: Task, wanted: Task) -> None:

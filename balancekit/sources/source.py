@@ -56,6 +56,12 @@ class ReadOptions:
             raise OptionError(f"task: expected one of {', '.join(TASKS)}, got {self.task!r}")
         if self.label_delimiter == "":
             raise OptionError("label_delimiter: expected text such as '|', got none")
+        several = isinstance(self.label, tuple) and len(self.label) > 1
+        if self.label_delimiter is not None and several:
+            raise OptionError(
+                f"label_delimiter: expected with one label column, got {self.label_delimiter!r} "
+                f"with {len(self.label or ())}. Leave it out, or name one column."
+            )
 
     def refuse_but(self, taken: Collection[str], what: str) -> None:
         """Refuse options that say how to read data of another kind.

@@ -26,7 +26,14 @@ from balancekit.stats.measures import (
     SplitStats,
     shift_matters,
 )
-from balancekit.stats.stats import Issue, Stats, fingerprint_of, shot_groups, wilson_interval
+from balancekit.stats.stats import (
+    Issue,
+    Rows,
+    Stats,
+    fingerprint_of,
+    shot_groups,
+    wilson_interval,
+)
 
 __all__ = [
     "SIZE_BINS_PX",
@@ -47,6 +54,7 @@ __all__ = [
     "Quality",
     "QualityMeasure",
     "Regression",
+    "Rows",
     "Severity",
     "Shard",
     "Shortcut",

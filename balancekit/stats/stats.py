@@ -28,7 +28,10 @@ from balancekit.stats.summary import summary_html, summary_text
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Issue", "Stats", "fingerprint_of", "shot_groups", "wilson_interval"]
+__all__ = ["Issue", "Rows", "Stats", "fingerprint_of", "shot_groups", "wilson_interval"]
+
+Rows = Literal["numbers", "text"]
+"""What samples that are no pictures hold."""
 
 
 class Issue(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +51,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     Attributes:
         source: what was read, and why so, in words.
         format: in which the data were found.
+        rows: what samples that are rows hold; None of others, and where it is not known, as of
+            labels alone and in files of earlier versions.
         split: the split that was measured, if the data have splits.
         unit: what `class_counts` counts; `per_class` has the other counts.
         n_void_pixels: pixels of masks that belong to no class.
@@ -64,6 +69,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     format: str = "memory"
     task: Task
     media: Media
+    rows: Rows | None = None
     split: str | None = None
     unit: Unit = "samples"
     n_samples: int

@@ -116,9 +116,10 @@ def label_bin_edges(values: ArrayLike, bins: int | ArrayLike | None = None) -> F
     Args:
         values: targets of the training data, [n].
         bins: edges, or how many bins of one width to lay from the least value to the largest.
-            If not given, whole numbers have a bin each where the bulk of them, 98 %, spans
-            less than 1000; else about 100 bins hold the bulk. Bins of the same width reach
-            out to all values, 2000 of them at most, so that outliers do not make them wide.
+            If not given, about 100 bins hold the bulk of the values, 98 %; of whole numbers
+            that span less, or of which no more than 100 differ, each has its own. Bins of the
+            same width reach out to all values, 2000 of them at most, so that outliers do not
+            make them wide.
 
     Raises:
         OptionError: `values` are not finite, or `bins` are no edges.
@@ -145,7 +146,8 @@ def _chosen_edges(values: Floats) -> Floats:
     low, high = np.quantile(values, [0.01, 0.99], method="nearest").tolist()
     if low == high:
         low, high = float(values.min()), float(values.max())
-    bulk = Bins.over(low, high, whole=bool(np.all(values == np.floor(values))))
+    whole = bool(np.all(values == np.floor(values)))
+    bulk = Bins.over(low, high, whole=whole, values=values[(values >= low) & (values <= high)])
     margin = max(MOST_BINS - bulk.n_bins, 0) / 2 * bulk.width
     bins = bulk.extended(
         max(float(values.min()), low - margin), min(float(values.max()), high + margin)

@@ -7,9 +7,9 @@ import pickle
 import random
 import subprocess
 import sys
-import textwrap
 from collections import Counter
 from importlib import metadata
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -18,6 +18,7 @@ from PIL import Image
 
 from balancekit.augment import AugmentationPolicy
 from balancekit.augment.adapters import load_albumentations
+from balancekit.augment.imgaug_shim import load_imgaug
 from balancekit.errors import MissingLibraryError, OptionError
 from balancekit.labels import SampleKey
 
@@ -185,57 +186,43 @@ def test_global_random_states_are_left_alone(albumentations):
     assert random.getstate() == python_state
 
 
-SPAWNED = """
-import multiprocessing, os, pickle, sys
-import numpy as np
+def of_imgaug():
+    iaa = load_imgaug().augmenters
+    return iaa.Sequential([iaa.Affine(rotate=(5, 30)), iaa.Add((5, 20))])
 
-def work(policy, image, key):
+
+def of_albumentations():
+    library = load_albumentations()
+    return library.Compose([library.Affine(rotate=(5, 30), p=1)])
+
+
+def told_elsewhere(policy, image, key):
     return policy(image, key).tobytes(), "NO_ALBUMENTATIONS_UPDATE" in os.environ
 
-if __name__ == "__main__":
-    from balancekit.augment import AugmentationPolicy
-    from balancekit.augment.adapters import load_albumentations
-    from balancekit.augment.imgaug_shim import load_imgaug
-    {make}
-    policy = AugmentationPolicy.from_augmenter(augmenter, seed=4)
-    image = np.arange(768, dtype=np.uint8).reshape(16, 16, 3)
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        there, is_set = pool.apply(work, (policy, image, (0, 1, 2)))
-    assert there == policy(image, (0, 1, 2)).tobytes()
-    assert there != image.tobytes()
-    assert not is_set
-    print("the same bytes")
-"""
+
+@pytest.fixture(scope="module")
+def elsewhere():
+    """A process that was spawned, and so has loaded no augmenter."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("NO_ALBUMENTATIONS_UPDATE", raising=False)
+        with get_context("spawn").Pool(1) as pool:
+            yield pool
 
 
 @pytest.mark.parametrize(
     ("library", "make"),
-    [
-        pytest.param(
-            "imgaug",
-            "iaa = load_imgaug().augmenters; "
-            "augmenter = iaa.Sequential([iaa.Affine(rotate=(5, 30)), iaa.Add((5, 20))])",
-            id="imgaug",
-        ),
-        pytest.param(
-            "albumentations",
-            "A = load_albumentations(); augmenter = A.Compose([A.Affine(rotate=(5, 30), p=1)])",
-            id="albumentations",
-        ),
-    ],
+    [("imgaug", of_imgaug), ("albumentations", of_albumentations)],
+    ids=["imgaug", "albumentations"],
 )
-def test_a_policy_gives_the_same_bytes_in_a_spawned_process(tmp_path, library, make):
+def test_a_policy_gives_the_same_bytes_in_a_spawned_process(elsewhere, library, make):
     if importlib.util.find_spec(library) is None:
         pytest.skip(f"{library} is optional")
-    script = tmp_path / "spawned.py"
-    script.write_text(textwrap.dedent(SPAWNED).format(make=make))
-    environment = {k: v for k, v in os.environ.items() if k != "NO_ALBUMENTATIONS_UPDATE"}
-    environment["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
-    ran = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, env=environment, timeout=120
-    )
-    assert ran.returncode == 0, ran.stderr
-    assert "the same bytes" in ran.stdout
+    policy = AugmentationPolicy.from_augmenter(make(), seed=4)
+    image = np.arange(768, dtype=np.uint8).reshape(16, 16, 3)
+    there, is_set = elsewhere.apply(told_elsewhere, (policy, image, KEY))
+    assert there == policy(image, KEY).tobytes()
+    assert there != image.tobytes()
+    assert not is_set
 
 
 def test_a_policy_with_a_function_pickles():

@@ -102,9 +102,9 @@ def test_bytes_depend_on_the_key_alone(alone, batch_size, options):
 
 
 def test_bytes_depend_on_the_key_alone_in_spawned_workers_that_start_anew_each_epoch():
-    # One backend: each of the six processes that start here would import all the libraries.
+    # One backend: each of the four processes that start here would import all the libraries.
     dataset = Augmented(["native"])
-    first, second = epochs(dataset, 3, num_workers=3, multiprocessing_context="spawn")
+    first, second = epochs(dataset, 3, num_workers=2, multiprocessing_context="spawn")
     assert first == [dataset[key] for key in keys_of(0)]
     assert second == [dataset[key] for key in keys_of(1)]
 

@@ -1,10 +1,19 @@
 """The modules of the benchmarks are scripts, which import each other by their own folder."""
 
+import runpy
+import sys
+
+import pytest
+
 collect_ignore = [
     "augment.py",
     "augment_cases.py",
     "cases.py",
     "cifar10_lt.py",
+    "cifar10_lt_methods.py",
+    "cifar10_lt_net.py",
+    "cifar10_lt_side_by_side.py",
+    "cifar10_lt_training.py",
     "generate.py",
     "loss_cases.py",
     "loss_costs.py",
@@ -23,3 +32,18 @@ collect_ignore = [
     "sampler_rows.py",
     "samplers.py",
 ]
+
+
+@pytest.fixture
+def refused(monkeypatch, capsys):
+    """What a script says of arguments that it refuses; run here, where torch is loaded."""
+
+    def said(script, *arguments):
+        monkeypatch.syspath_prepend(script.parent)
+        monkeypatch.setattr(sys, "argv", [str(script), *arguments])
+        with pytest.raises(SystemExit) as left:
+            runpy.run_path(str(script), run_name="__main__")
+        assert left.value.code == 2
+        return capsys.readouterr().err
+
+    return said

@@ -124,8 +124,8 @@ class Device:
     def clear(self) -> None:
         """Forget what was compiled and give memory back."""
         torch.compiler.reset()
-        gc.collect()
         if not self.is_trial:
+            gc.collect()
             torch.cuda.empty_cache()
 
 

@@ -40,7 +40,10 @@ def main() -> int:
         say(f"{len(wanted) - len(shown)} of {len(wanted)} sets: no result, or no time left")
     if not shown:
         return 1
-    print(page_of(sorted(shown, key=lambda one: (one.origin, one.name))))
+    for task in dict.fromkeys(one.stats.task for one in shown):
+        some = [one for one in shown if one.stats.task == task]
+        print(f"\n## {task}: {some[0].found.objective}\n")
+        print(page_of(sorted(some, key=lambda one: (one.origin, one.name))))
     return 0
 
 
@@ -75,7 +78,7 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=WORDS)
     parser.add_argument("paths", nargs="*", type=Path, metavar="PATH", help="data to try it on")
     parser.add_argument("--only", nargs="+", metavar="NAME", help="sets whose names hold one")
-    parser.add_argument("--objective", default="balanced_accuracy", help="(default: %(default)s)")
+    parser.add_argument("--objective", help="(default: that of each task)")
     parser.add_argument("--seeds", type=int, default=3, help="splits a set (default: 3)")
     parser.add_argument("--epochs", type=int, help="of every plan, if not as many as usual")
     parser.add_argument("--kept", type=Path, metavar="FILE", help="JSON lines, one a plan of a set")

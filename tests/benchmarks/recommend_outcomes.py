@@ -16,6 +16,7 @@ from balancekit.analysis import stats_from_counts
 from balancekit.comparison import Comparison, Difference, compare
 from balancekit.plan import Plan
 from balancekit.recommender import decide
+from balancekit.recommender.objectives import OBJECTIVES
 from balancekit.stats import Counts, Stats
 
 __all__ = ["Kept", "Outcome", "Trial"]
@@ -73,13 +74,13 @@ class Trial:
 
     Attributes:
         data_set: which.
-        objective: that plans are made for, and judged by.
+        asked_objective: that plans are made for, and judged by; the task's own if None.
         seeds: splits, and starts of each plan.
         epochs: of every plan; as many as usual if None.
     """
 
     data_set: DataSet
-    objective: str
+    asked_objective: str | None
     seeds: int
     epochs: int | None
 
@@ -96,6 +97,11 @@ class Trial:
         return stats_from_counts(counts, self.data_set.name, labels.class_names)
 
     @cached_property
+    def objective(self) -> str:
+        """What plans are made for, and judged by."""
+        return self.asked_objective or OBJECTIVES[self.stats.task][0]
+
+    @cached_property
     def plans(self) -> dict[str, Plan]:
         """What is compared."""
         return plans_for(self.stats, self.objective, self.dataset.kind)
@@ -104,7 +110,8 @@ class Trial:
         """Another number for other choices, seeds or epochs; words of a plan may change."""
         # `compare` takes its own batch size for all.
         bare = msgspec.structs.replace(plan, reasons=(), warnings=(), metrics=(), batch_size=None)
-        return crc32(repr((bare.to_toml(), self.objective, self.seeds, self.epochs)).encode())
+        choices = msgspec.json.encode(bare, order="deterministic")
+        return crc32(choices + repr((self.objective, self.seeds, self.epochs)).encode())
 
     def parts(self, kept: Kept, has_time: Callable[[], bool]) -> Iterator[Comparison | None]:
         """The comparison of each plan by itself; None where there was no time for it."""

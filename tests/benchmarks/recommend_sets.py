@@ -18,10 +18,11 @@ GIVEN: dict[str, dict[str, Any]] = {
     "keel/*.dat": {},
     "tabular_csv/*.csv": {"header": False},
     "text_names/names": {},
-    "text_sms/sms.tsv": {"label": "0"},
-    "text_r8/train.txt": {"label": "0"},
+    "text_sms/sms.tsv": {"label": "column_0"},
+    "text_r8/train.txt": {"label": "column_0"},
     "magnetic_tile": {},
     "hf_clinc_oos_imbalanced": {"label": "intent"},
+    "mulan/*": {},
 }
 """What a folder of many data sets may hold, as patterns, with the options to read each by."""
 
@@ -29,6 +30,7 @@ TAILS = (5, 20, 100)
 """Imbalance ratios that even data are thinned out to."""
 
 N_TABLES = 20
+N_OTHER_TASKS = 6
 SEED = 20260
 
 
@@ -58,6 +60,9 @@ def all_sets(paths: Sequence[Path]) -> Iterator[DataSet]:
     yield from _thinned_out()
     for number in range(N_TABLES):
         yield DataSet(f"generated table {number}", "generated", partial(_table, number))
+    for number in range(N_OTHER_TASKS):
+        yield DataSet(f"generated labels {number}", "generated", partial(_several_labels, number))
+        yield DataSet(f"generated values {number}", "generated", partial(_values, number))
 
 
 def _inside(folder: Path) -> Iterator[DataSet]:
@@ -133,6 +138,48 @@ def _table(number: int) -> Any:
     kept = long_tail(class_ids, ratio, rng)
     kept = rng.permutation(kept)[: int(rng.choice([400, 1_000, 2_500]))]
     return open_dataset(_frame(features[kept], class_ids[kept]))
+
+
+def _several_labels(number: int) -> Any:
+    """Rows with several labels, of which most are rare."""
+    from sklearn.datasets import make_multilabel_classification
+
+    rng = np.random.default_rng(SEED + number)
+    n_labels = int(rng.choice([6, 12, 20]))
+    features, labels = make_multilabel_classification(
+        int(rng.choice([600, 1_500, 3_000])),
+        int(rng.choice([20, 40])),
+        n_classes=n_labels,
+        n_labels=int(rng.integers(2, 5)),
+        length=int(rng.choice([20, 50])),
+        random_state=SEED + number,
+    )
+    rare = rng.random(labels.shape) < np.linspace(1, rng.choice([0.02, 0.1]), n_labels)
+    joined = [";".join(f"label {c}" for c in np.flatnonzero(row)) for row in labels * rare]
+    return _opened(features, joined, label_delimiter=";")
+
+
+def _values(number: int) -> Any:
+    """Rows with a number to predict, whose large values are rare."""
+    from sklearn.datasets import make_friedman1
+
+    rng = np.random.default_rng(SEED + number)
+    noise, steep = float(rng.choice([0.5, 2])), float(rng.choice([2, 4, 8]))
+    features, values = make_friedman1(20_000, noise=noise, random_state=SEED + number)
+    is_kept = rng.random(len(values)) < np.exp(-steep * (values - values.min()) / np.ptp(values))
+    kept = np.flatnonzero(is_kept)[: int(rng.choice([400, 1_000]))]
+    return _opened(features[kept], values[kept].round(2).tolist(), task="regression")
+
+
+def _opened(features: NDArray[Any], labels: list[Any], **options: Any) -> Any:
+    """A data set of rows, read from a file that is gone afterwards."""
+    import tempfile
+
+    columns = {f"x{i}": features[:, i] for i in range(features.shape[1])}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "rows.csv"
+        pd.DataFrame(columns | {"label": labels}).to_csv(path, index=False)
+        return open_dataset(path, label="label", **options)
 
 
 def _frame(features: NDArray[Any], class_ids: NDArray[Any]) -> pd.DataFrame:

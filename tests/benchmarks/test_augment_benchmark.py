@@ -46,8 +46,7 @@ def test_every_row_but_those_of_a_device_has_a_verdict(rows):
     assert {row[-1] for row in rows if row[0] != "device"} <= {"pass", "missed"}
 
 
-def test_a_name_that_is_none_is_refused():
-    result = run("operation")
-    assert result.returncode == 2
-    assert "expected names of wrapper, operations," in result.stderr
-    assert "got operation" in result.stderr
+def test_a_name_that_is_none_is_refused(refused):
+    errors = refused(SCRIPT, "operation")
+    assert "expected names of wrapper, operations," in errors
+    assert "got operation" in errors

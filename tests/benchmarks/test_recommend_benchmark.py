@@ -55,7 +55,7 @@ def test_each_set_has_a_row_with_the_rule_and_the_best_fixed_strategy(first):
 
 
 def test_every_strategy_is_held_against_the_recommendation_in_the_totals(first):
-    totals = first.stdout.split("\n\n")[1].splitlines()[2:]
+    totals = first.stdout.split("\n\n")[2].splitlines()[2:]
     assert len(totals) == STRATEGIES
     counts = [[int(cell) for cell in line.strip("| ").split(" | ")[2:5]] for line in totals]
     assert [sum(row) for row in counts] == [1] * STRATEGIES

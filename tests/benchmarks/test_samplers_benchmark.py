@@ -58,8 +58,7 @@ def test_a_peer_that_is_not_installed_is_said_to_be(rows, library, peer):
     assert len(told) == (importlib.util.find_spec(library) is None)
 
 
-def test_a_name_that_is_none_is_refused():
-    result = run("epochs")
-    assert result.returncode == 2
-    assert "expected names of epoch, first-batch," in result.stderr
-    assert "got epochs" in result.stderr
+def test_a_name_that_is_none_is_refused(refused):
+    errors = refused(SCRIPT, "epochs")
+    assert "expected names of epoch, first-batch," in errors
+    assert "got epochs" in errors

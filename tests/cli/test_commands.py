@@ -506,7 +506,12 @@ def test_page_is_written_whole(here, capsys):
     assert run(["analyze", "pictures", "--html", "report.html"]) == 0
     page = Path("report.html").read_text()
     assert page.lower().startswith("<!doctype html>")
-    assert capsys.readouterr().err == ""
+    out, err = capsys.readouterr()
+    assert err == "Written: report.html\n"
+    assert run(["analyze", "pictures", "--html", "report.html", "--json"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["n_samples"]
+    assert err == "Written: report.html\n"
 
 
 @pytest.mark.parametrize("name", ["analysis", "plan", "exposure", "drift"])

@@ -1,14 +1,17 @@
 """`balancekit compare`: what it says and writes, what it refuses, Ctrl-C and going on."""
 
+import sys
+
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 import balancekit as bk
 from balancekit.cli import run
 from balancekit.cli.compare import factory_of
 from balancekit.comparison import verb
-from balancekit.errors import OptionError
+from balancekit.errors import BalancekitWarning, OptionError
 
 pytest.importorskip("torch")
 
@@ -59,7 +62,7 @@ def test_results_page_and_winner_are_written_and_the_same_command_runs_nothing_a
     ]
     assert run(command) == 0
     out, err = capsys.readouterr()
-    assert err == ""
+    assert err == "Written: c.html\n"
     assert out.startswith("● ")
     assert max(map(len, out.splitlines())) <= 100
     assert "balancekit preview w.toml data.csv" in out
@@ -84,6 +87,61 @@ def test_other_settings_are_refused_unless_begun_anew(here, capsys):
     assert run(other) == 2
     assert "objective was balanced_accuracy, is macro_f1" in capsys.readouterr().err
     assert run([*other, "--fresh"]) == 0
+
+
+def test_a_larger_budget_and_more_seeds_go_on_with_the_kept_runs(here, capsys):
+    command = ["compare", "data.csv", *QUICK, "--plan", "mine.toml", "-o", "c.json"]
+    assert run([*command, "--seeds", "1", "--budget", "20s"]) == 0
+    before = msgspec.json.decode((here / "c.json").read_bytes(), type=bk.Comparison)
+    assert run([*command, "--seeds", "2", "--budget", "40s"]) == 0
+    after = msgspec.json.decode((here / "c.json").read_bytes(), type=bk.Comparison)
+    assert after.n_steps == before.n_steps
+    for one, other in zip(before.arms, after.arms, strict=True):
+        assert other.runs[: len(one.runs)] == one.runs
+        assert len(other.runs) >= 2
+
+
+def test_runs_of_a_model_whose_code_has_changed_are_refused(here, capsys):
+    command = ["compare", "data.csv", *QUICK, *FEW, "-o", "c.json"]
+    assert run(command) == 0
+    path = here / "factories_of_a_test.py"
+    path.write_text(path.read_text().replace("    return nn.Linear(s", WITH_ANOTHER_START))
+    sys.modules.pop("factories_of_a_test")
+    capsys.readouterr()
+    assert run(command) == 2
+    err = capsys.readouterr().err
+    assert "cannot be used here: the code of the model changed. Give the same" in err
+    sys.modules.pop("factories_of_a_test")
+
+
+WITH_ANOTHER_START = "    torch_is_there = nn\n    return nn.Linear(s"
+
+
+def test_a_broken_picture_is_left_out_from_plan_to_winner_with_one_message(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    for name, count in (("cat", 40), ("dog", 12)):
+        (tmp_path / "data" / name).mkdir(parents=True)
+        for n in range(count):
+            picture = rng.integers(0, 256, (16, 16, 3)).astype(np.uint8)
+            Image.fromarray(picture).save(tmp_path / "data" / name / f"{n}.jpg")
+    broken = tmp_path / "data" / "cat" / "7.jpg"
+    broken.write_bytes(broken.read_bytes()[:200])
+    assert run(["recommend", "data", "-o", "plan.toml"]) == 0
+    capsys.readouterr()
+    command = ["compare", "data", "--plan", "plan.toml", "--epochs", "1", "--seeds", "1"]
+    assert run([*command, "--winner", "winner.toml"]) == 0
+    out, err = capsys.readouterr()
+    assert err.count("balancekit: warning: 1 of 52 pictures left out: data/cat/7.jpg: cannot") == 1
+    assert len(err.splitlines()) == 1
+    assert "1 of 52 pictures cannot be decoded and were left out." in out
+    assert run(["preview", "winner.toml", "data"]) == 0
+    plan, labels = bk.Plan.load("winner.toml"), bk.read("data")
+    loader = bk.build(plan, bk.PictureDataset(labels), batch_size=13).loader
+    with pytest.warns(BalancekitWarning, match="a grey one stands for it"):
+        assert sum(len(targets) for _, targets in loader) >= 52
 
 
 def test_json_alone_is_json_alone(here, capsys):
@@ -146,12 +204,28 @@ COMMANDS = {
     "objective of another task": (["--objective", "map"], "objective: expected one of"),
     "masks": (["--void-index", "255"], "--void-index: expected no masks"),
     "no such plan": (["--plan", "none.toml"], "none.toml: expected a plan in TOML"),
+    "a plan as data": (["mine.toml"], "too. A plan is given as --plan mine.toml"),
+    "a plan for data read otherwise": (
+        ["--plan", "of_x.toml"],
+        "plan 'of_x': expected the classes [0, 1], got [a, b]: '0', '1' are missing, 'a', 'b' are "
+        "new. Read them with the same label column and split (--label, --split), or give the data "
+        "set an attribute `labels`, a balancekit.Labels with these class names. Make a plan for "
+        "these data: balancekit.recommend(balancekit.analyze(labels)). of_x.toml is for data read "
+        "by --label x: give that here too.",
+    ),
+    "data that cannot be read so": (
+        ["--plan", "of_x.toml", "--task", "regression"],
+        "of_x.toml is for data read by --label x: give that here too.",
+    ),
     "a page without a folder": (["--html", "no/page.html"], "--html no/page.html"),
 }
 
 
 @pytest.mark.parametrize(("options", "told"), COMMANDS.values(), ids=COMMANDS.keys())
 def test_wrong_use_leaves_with_2_and_says_why(options, told, here, capsys):
+    plan = bk.recommend(bk.analyze([0] * 100 + [1] * 20))
+    data = msgspec.structs.replace(plan.data, read_by={"label": "x"})
+    msgspec.structs.replace(plan, data=data).save("of_x.toml")
     assert run(["compare", "data.csv", *options]) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -37,7 +37,7 @@ def here(tmp_path, monkeypatch):
 def test_the_page_shows_the_data_and_what_augmentation_does(here, capsys):
     capsys.readouterr()
     assert run(["preview", "plan.toml", "data", "--html", "plan.html"]) == 0
-    assert capsys.readouterr().err == ""
+    assert capsys.readouterr().err == "Written: plan.html\n"
     page = Path("plan.html").read_text()
     assert page.count('alt="example of class 1"') == 8
     assert page.count('alt="example of class 7"') == 4

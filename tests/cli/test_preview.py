@@ -44,11 +44,11 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
-def shown(line, capsys):
-    """What a command prints; it must succeed without a word on stderr."""
+def shown(line, capsys, told=""):
+    """What a command prints; it must succeed, and tell no more on stderr than this."""
     code = run(shlex.split(line))
     out, err = capsys.readouterr()
-    assert (code, err) == (0, "")
+    assert (code, err) == (0, told)
     return out
 
 
@@ -96,7 +96,9 @@ def test_json_holds_all_of_it(here, capsys):
 
 
 def test_the_page_is_written_beside_the_report(here, capsys):
-    out = shown("preview plan.toml animals.csv --epochs 2 --html page.html", capsys)
+    out = shown(
+        "preview plan.toml animals.csv --epochs 2 --html page.html", capsys, "Written: page.html\n"
+    )
     assert "counted over 2 epochs" in out
     page = (here / "page.html").read_text(encoding="utf-8")
     command = "balancekit preview plan.toml animals.csv --batch-size 12 --epochs 2"
@@ -109,10 +111,32 @@ def test_the_page_is_written_beside_the_report(here, capsys):
         ("preview plan.toml animals.csv --html no/page.html", "mkdir -p no"),
         ("preview plan.toml animals.csv --epochs 100000", "epochs: expected an integer from 1 to"),
         ("preview plan.toml none.csv", "none.csv"),
+        (
+            "preview animals.csv plan.toml",
+            "got animals.csv and plan.toml. Turn them round: balancekit preview plan.toml animals",
+        ),
+        (
+            "preview plan.toml other.csv",
+            "expected a column 'first', got the columns ['kind', 'x']. Name one of them. Options "
+            "come from plan.toml, whose data were read by --label first; those given here come "
+            "before them. Or make a plan for these data: balancekit recommend other.csv -o",
+        ),
+        (
+            "preview plan.toml other.csv --label kind",
+            "balancekit: plan: expected the classes [[red]ox[/], cat, dog], got [a, b]",
+        ),
     ],
-    ids=["no folder for the page", "too many epochs", "no data"],
+    ids=[
+        "no folder for the page",
+        "too many epochs",
+        "no data",
+        "plan and data swapped",
+        "data without the plan's columns",
+        "other data, read otherwise",
+    ],
 )
 def test_what_cannot_be_is_refused(line, told, here, capsys):
+    (here / "other.csv").write_text("kind,x\na,1\na,2\nb,3\n")
     assert run(line.split()) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -2,13 +2,15 @@
 
 import json
 import re
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from balancekit import Labels, Plan, analyze, recommend
+from balancekit import Labels, Plan, Stats, analyze, recommend
 from balancekit.cli import run
 from balancekit.cli.durations import seconds_of
 from balancekit.cli.plan_code import build_lines, part_lines, weight_lines, whole_lines
@@ -227,6 +229,80 @@ def blocks(out):
         for title, lines in found
         if "code" in title or "alone" in title
     }
+
+
+def a_table(texts):
+    rng = np.random.default_rng(0)
+    words = [" ".join(row) for row in rng.choice(["oak", "elm", "ash", "fir", "yew"], (69, 6))]
+    cells = words if texts else rng.normal(size=69).round(4).tolist()
+    rows = zip(cells, ["a"] * 60 + ["b"] * 6 + ["c"] * 3, strict=True)
+    Path("d.csv").write_text("x,label\n" + "".join(f"{cell},{label}\n" for cell, label in rows))
+    return "d.csv"
+
+
+def a_text_file_a_class():
+    Path("d").mkdir()
+    for name, n in (("a", 60), ("b", 6), ("c", 3)):
+        Path("d", f"{name}.txt").write_text("".join(f"a line about {i}\n" for i in range(n)))
+    return "d"
+
+
+def a_folder_of_pictures():
+    for name, n in (("a", 60), ("b", 3)):
+        for i in range(n):
+            path = Path("d", name, f"{i}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (2, 2), i).save(path)
+    return "d"
+
+
+OF_KINDS = {
+    "numbers": (partial(a_table, False), "rows", "numbers"),
+    "texts": (partial(a_table, True), "none", "text"),
+    "a text file a class": (a_text_file_a_class, "none", "text"),
+    "pictures": (a_folder_of_pictures, "task", None),
+}
+
+
+@pytest.mark.parametrize(("make", "augmentation", "rows"), OF_KINDS.values(), ids=OF_KINDS.keys())
+def test_an_analysis_leads_to_the_plan_of_its_data(make, augmentation, rows, here, capsys):
+    data = make()
+    shown(f"analyze {data} --json analysis.json", capsys)
+    assert Stats.load("analysis.json").rows == rows
+    of_data, of_analysis = (
+        json.loads(shown(f"recommend {given} --json", capsys)) for given in (data, "analysis.json")
+    )
+    assert of_analysis == of_data
+    assert of_data["augmentation"]["kind"] == augmentation
+
+
+def test_an_analysis_of_earlier_versions_is_read_and_mixes_no_rows(here, capsys):
+    shown(f"analyze {a_table(False)} --json analysis.json", capsys)
+    fields = json.loads(Path("analysis.json").read_text())
+    del fields["rows"]
+    Path("analysis.json").write_text(json.dumps(fields))
+    plan = json.loads(shown("recommend analysis.json --json", capsys))
+    assert plan["augmentation"]["kind"] == "none"
+
+
+def test_who_says_that_samples_are_pictures_is_believed(here, capsys):
+    plan = json.loads(shown(f"recommend {a_table(True)} --picture-task natural --json", capsys))
+    assert (plan["augmentation"]["kind"], plan["augmentation"]["task"]) == ("task", "natural")
+
+
+def test_labels_that_look_like_numbers_to_predict_are_told_before_the_plan(here, capsys):
+    values = np.random.default_rng(0).integers(25, 346, 442)
+    Path("d.csv").write_text("x,grown\n" + "".join(f"{i % 7},{v}\n" for i, v in enumerate(values)))
+    shown("analyze d.csv --label grown --json analysis.json", capsys)
+    for line in ("recommend d.csv --label grown", "recommend analysis.json"):
+        assert run(line.split()) == 0
+        streams = capsys.readouterr()
+        assert "warning: classes that look like numbers to predict; this plan" in streams.err
+        assert "! BK112: classes that look like numbers to predict" in streams.out
+        assert "--task regression" in streams.err
+    for task in ("classification", "regression"):
+        assert run(f"recommend d.csv --label grown --task {task}".split()) == 0
+        assert "look like numbers" not in "".join(capsys.readouterr())
 
 
 def test_printed_code_runs_as_it_stands(here, capsys):

@@ -1,6 +1,9 @@
 """Plans are compared from the same starts, for as many steps, on the same held-out samples."""
 
+import inspect
+import runpy
 import time
+from functools import partial
 
 import msgspec
 import numpy as np
@@ -8,12 +11,23 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 from torch.utils.data import TensorDataset
 
 import balancekit as bk
 from balancekit.comparison import ComparisonInterrupted
+from balancekit.comparison.factory import identity_of
 from balancekit.errors import DataError, OptionError, PlanError
-from balancekit.plan import CorrectAfterTraining, Natural, Schedule, TwoStage
+from balancekit.plan import (
+    AbsoluteError,
+    CorrectAfterTraining,
+    DataRef,
+    Lds,
+    Natural,
+    Plan,
+    Schedule,
+    TwoStage,
+)
 from balancekit.recommender import baseline, recommend
 from balancekit.sources.datasets import open_dataset
 
@@ -190,6 +204,77 @@ def test_a_factory_is_told_outputs_and_shape_if_it_asks():
     assert set(seen) == {((2,), 3)}
 
 
+class Net(nn.Module):
+    """A layer, and something else that its outputs depend on."""
+
+    def __init__(self, drop=0.0):
+        super().__init__()
+        self.layer, self.drop = nn.Linear(2, 3), nn.Dropout(drop)
+
+    def forward(self, inputs):
+        return self.layer(self.drop(inputs))
+
+
+def shown():
+    net = nn.Linear(2, 3)
+    nn.init.zeros_(net.weight)
+    return net
+
+
+def shown_too():
+    net = nn.Linear(2, 3)
+    nn.init.ones_(net.weight)
+    return net
+
+
+class Stateful(nn.Linear):
+    def __init__(self, activation, widths=()):
+        super().__init__(2, 3)
+
+    def get_extra_state(self):
+        return {"calls": 1}
+
+
+class Placed:
+    """Something to call, shown with its place in memory."""
+
+
+MODELS = {
+    "the same": (linear, linear, []),
+    "more layers": (lambda: nn.Linear(2, 3), lambda: nn.Linear(2, 4), ["layers", "code"]),
+    "a setting of a layer": (partial(Net, 0.1), partial(Net, 0.2), ["layers", "code"]),
+    "another start": (shown, shown_too, ["name", "code"]),
+    "an object at another place": (
+        partial(Stateful, activation=Placed()),
+        partial(Stateful, activation=Placed()),
+        [],
+    ),
+    "another function": (partial(Stateful, F.relu), partial(Stateful, F.gelu), ["code"]),
+    "another list": (partial(Stateful, None, [4]), partial(Stateful, None, [8]), ["code"]),
+}
+
+
+@pytest.mark.parametrize(("one", "other", "changed"), MODELS.values(), ids=MODELS.keys())
+def test_models_are_told_apart_by_name_layers_and_code(one, other, changed):
+    found = [identity_of(model, model()) for model in (one, other)]
+    names = {"model": "name", "layers of the model": "layers", "code of the model": "code"}
+    assert [told for key, told in names.items() if found[0][key] != found[1][key]] == changed
+
+
+def test_another_forward_of_the_same_name_and_layers_is_another_model(tmp_path):
+    source, found = inspect.getsource(Net), []
+    sources = [source, source.replace("        return", "        # why\n        return")]
+    sources.append(source.replace("self.drop(in", "abs(in"))
+    for number, source in enumerate(sources):
+        path = tmp_path / f"net_{number}.py"
+        path.write_text(f"from torch import nn\n\n{source}\ndef make():\n    return Net()\n")
+        make = runpy.run_path(str(path), run_name="net")["make"]
+        found.append(identity_of(make, make()))
+    assert found[0] == found[1], "a comment changes nothing"
+    assert found[0]["layers of the model"] == found[2]["layers of the model"]
+    assert found[0]["code of the model"] != found[2]["code of the model"]
+
+
 @pytest.mark.parametrize("task", ["detection", "segmentation", "keypoints"])
 def test_tasks_that_are_not_trained_here_are_refused_with_a_way(task):
     labels = bk.Labels(class_ids=[0, 1, 1], class_names=("a", "b"), offsets=[0, 2, 3], task=task)
@@ -329,6 +414,35 @@ def test_numbers_are_compared_and_less_error_is_better():
     gained = comparison.difference(second.name, first.name).mean
     assert gained == pytest.approx(first.mean() - second.mean())
     bk.build(comparison.winner_plan(), dataset, dataset.labels, batch_size=8)
+
+
+def test_no_plan_of_a_regression_is_given_up(tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=200)
+    frame = pd.DataFrame({"x": x, "target": (10 + 20 * np.exp(x)).round()})
+    dataset = open_dataset(frame, label="target", task="regression")
+    labels = dataset.labels
+    plain = Plan(data=DataRef.from_labels(labels), objective="mae_by_shot", loss=AbsoluteError())
+    # Weights that leave nothing but the rarest value are far behind from the first step on.
+    hopeless = msgspec.structs.replace(plain, loss=Lds(exponent=30.0), allow_double_correction=True)
+    comparison = bk.compare(
+        dataset, {"plain": plain, "hopeless": hopeless}, budget_s=60, epochs=2, seeds=1
+    )
+    arm = comparison.arm("hopeless")
+    assert arm.runs
+    assert arm.dropped_at is None
+    assert arm.mean() > comparison.arm("plain").mean()
+
+
+def test_a_data_set_without_class_names_is_told_how_to_give_them():
+    features = torch.randn(60, 2)
+    dataset = TensorDataset(features, torch.arange(60) % 2)
+    plan = recommend(bk.analyze(["a", "b"] * 30))
+    with pytest.raises(PlanError, match=r"attribute `labels`, a balancekit\.Labels with these"):
+        bk.compare(dataset, {"x": plan}, model=lambda: nn.Linear(2, 2), epochs=1)
+    dataset.labels = bk.Labels(class_ids=np.arange(60) % 2, class_names=("a", "b"))
+    comparison = bk.compare(dataset, {"x": plan}, model=lambda: nn.Linear(2, 2), epochs=1, seeds=1)
+    assert comparison.class_names == ("a", "b")
 
 
 def test_an_objective_that_the_part_for_choices_cannot_measure_gives_nothing_up(tmp_path):

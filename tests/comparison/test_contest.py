@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 import balancekit as bk
 from balancekit.comparison.candidates import Candidate, train_alike
 from balancekit.comparison.contest import Contest
-from balancekit.comparison.kept import Decided, Kept
+from balancekit.comparison.kept import Decided, Kept, Terms
 from balancekit.comparison.results import Measured, Run
 from balancekit.comparison.timing import Speed, Stopwatch, schedule_of
 from balancekit.comparison.trial import RUNGS, Dropped
@@ -70,12 +70,14 @@ PLANS = {name: msgspec.structs.replace(PLAN, seed=seed) for seed, name in enumer
 def contest(clock=None, budget_s=None, folder=None, settings=None, plans=None, **options):
     clock = clock or Clock()
     own = {"most_steps": 200, "n_batches": 20, "n_seeds": 3}
+    own_seeds = options.get("n_seeds", own["n_seeds"])
     made_up = {
         k: options.pop(k)
         for k in ("step_s", "rest_s", "values", "fails", "stops_at")
         if k in options
     }
-    kept = Kept(folder, settings or {"data": "x"}, fresh=options.pop("fresh", False))
+    kept = Kept(folder, fresh=options.pop("fresh", False))
+    kept.begin(settings or {"data": "x"}, Terms(budget_s=budget_s, seeds=own_seeds))
     return Contest(
         candidates=[
             Candidate(name, role, (PLANS | (plans or {}))[name]) for name, role in NAMES.items()
@@ -278,6 +280,81 @@ def test_results_of_another_comparison_are_refused_unless_begun_anew(tmp_path):
     again = contest(folder=tmp_path / "runs", settings={"data": "x", "epochs": 4}, fresh=True)
     again.run()
     assert len(again.runner.calls) == 12
+
+
+def test_a_larger_budget_is_for_more_plans_and_seeds_of_as_many_steps(tmp_path):
+    options = {"folder": tmp_path / "runs", "step_s": 0.1, "rest_s": 0.5}
+    first = contest(budget_s=14, **options)
+    first.run()
+    assert runs_by_arm(first) == {"baseline": 1, "recommended": 1, "a": 0, "b": 0}
+    assert first.n_steps < 200
+    second = contest(budget_s=400, **options)
+    second.run()
+    assert [call[0] for call in second.runner.calls[:2]] == ["a", "b"], "plans before seeds"
+    assert runs_by_arm(second) == dict.fromkeys(NAMES, 3)
+    assert {steps for *_, steps in second.runner.calls} == {first.n_steps}
+    assert second.kept.outcomes[: len(first.kept.outcomes)] == first.kept.outcomes
+    assert any("steps for which the first budget, 14 s, had room" in n for n in second.notes)
+    third = contest(budget_s=400, **options)
+    third.run()
+    assert third.runner.calls == []
+    assert third.arms() == second.arms()
+
+
+def test_a_smaller_budget_shows_what_is_kept_and_runs_no_more(tmp_path):
+    options = {"folder": tmp_path / "runs", "step_s": 0.04}
+    first = contest(budget_s=150, **options)
+    first.run()
+    second = contest(budget_s=20, **options)
+    second.run()
+    assert second.runner.calls == []
+    assert second.arms() == first.arms()
+
+
+@pytest.mark.parametrize("budget_s", [None, 1000], ids=["without budget", "with budget"])
+def test_more_seeds_are_added_to_those_kept_and_fewer_add_none(tmp_path, budget_s):
+    options = {"folder": tmp_path / "runs", "budget_s": budget_s}
+    contest(n_seeds=2, **options).run()
+    more = contest(n_seeds=4, **options)
+    more.run()
+    assert [seed for _, seed, _ in more.runner.calls] == [2] * 4 + [3] * 4
+    assert runs_by_arm(more) == dict.fromkeys(NAMES, 4)
+    fewer = contest(n_seeds=1, **options)
+    fewer.run()
+    assert fewer.runner.calls == []
+    assert fewer.arms() == more.arms()
+
+
+def test_fewer_seeds_end_a_contest_that_was_interrupted(tmp_path):
+    contest(folder=tmp_path / "runs", n_seeds=3, stops_at=5).run()
+    second = contest(folder=tmp_path / "runs", n_seeds=2)
+    second.run()
+    assert runs_by_arm(second) == dict.fromkeys(NAMES, 2)
+
+
+def test_where_nothing_was_finished_other_settings_begin_anew(tmp_path):
+    contest(folder=tmp_path / "runs", settings={"epochs": 3}, stops_at=0).run()
+    again = contest(folder=tmp_path / "runs", settings={"epochs": 4})
+    again.run()
+    assert runs_by_arm(again) == dict.fromkeys(NAMES, 3)
+
+
+CHANGED = {
+    "a value": ({"epochs": 3}, {"epochs": 4}, "epochs was 3, is 4"),
+    "a checksum": ({"code": "#1"}, {"code": "#2"}, "the code changed"),
+    "one of several": (
+        {"plans": {"a": 1, "b": 2}},
+        {"plans": {"a": 1, "c": 2}},
+        "plans 'b', 'c' changed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("before", "now", "told"), CHANGED.values(), ids=CHANGED.keys())
+def test_what_differs_from_the_kept_runs_is_told(tmp_path, before, now, told):
+    contest(folder=tmp_path / "runs", settings=before).run()
+    with pytest.raises(OptionError, match=rf"cannot be used here: {told}\. .*Budget and seeds may"):
+        contest(folder=tmp_path / "runs", settings=now)
 
 
 def test_a_folder_of_others_is_refused_and_a_broken_file_named(tmp_path):

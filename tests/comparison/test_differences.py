@@ -94,6 +94,8 @@ def test_more_confidence_or_a_higher_floor_never_narrows(values, floor, confiden
 def test_a_handful_of_samples_that_agree_is_not_certain():
     assert floor_of("balanced_accuracy", (100, 1)) == pytest.approx(np.hypot(1 / 102, 1 / 3) / 2)
     assert floor_of("balanced_accuracy", (100, 0)) == pytest.approx(1 / 102), "0 are not measured"
+    assert floor_of("auprc", (100, 1)) == pytest.approx(1 / 3), "of the rarer of two alone"
+    assert floor_of("auprc", (10, 10, 1)) == floor_of("balanced_accuracy", (10, 10, 1))
     assert floor_of("mae_by_shot", (100, 1)) == 0
 
 

@@ -39,3 +39,22 @@ def test_pictures_keep_their_splits_and_their_shape(folder):
     for part in (parts.train, parts.inner, parts.test):
         targets = [int(part[i][1]) for i in range(len(part))]
         assert targets == part.labels.class_ids.tolist()
+
+
+def test_texts_of_another_length_are_made_of_the_n_grams_of_the_training_split(tmp_path):
+    long = "a cat sat here " * 20
+    texts_of = {
+        "train": [f"a cat sat here {i}" for i in range(20)],
+        "test": [f"{long} {i}" for i in range(5)],
+    }
+    for split, texts in texts_of.items():
+        rows = [f"{text}\t{'ab'[i % 2]}" for i, text in enumerate(texts)]
+        rows += ["of a class that training lacks\tc"] if split == "test" else []
+        (tmp_path / f"{split}.tsv").write_text("\n".join(["text\tlabel", *rows]))
+    dataset, own = open_compared(str(tmp_path))
+    assert (len(own.train), len(own.test)) == (20, 5)
+    prepared = dataset.prepared(own.train)
+    tokens, _ = prepared[int(own.test[0])]
+    np.testing.assert_array_equal(tokens, prepared.encoder([texts_of["test"][0]])[0])
+    n_words = len({"a", "cat", "sat", "here", "0", "a cat", "cat sat", "sat here", "here a"})
+    assert (tokens > 0).sum() > 2 * n_words  # n-grams of letters, too, as in training

@@ -92,6 +92,41 @@ def test_the_report_fits_its_width(comparison, width):
     assert max(map(len, text.splitlines())) <= width
 
 
+LONG = "resnet-balanced-softmax-drw-strong-augmentation-learning-rate-3e-4-v"
+
+
+def long_names():
+    """Three plans whose names differ at their ends alone; the last is the one to take."""
+    made = classes()
+    arms = [
+        msgspec.structs.replace(made.arms[at], name=name)
+        for at, name in enumerate(("baseline", f"{LONG}2"))
+    ]
+    third = msgspec.structs.replace(arms[0], name=f"{LONG}3", role="candidate")
+    return msgspec.structs.replace(made, arms=(*arms, third), interrupted=False)
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_long_names_of_plans_are_whole_and_told_apart(width):
+    lines = shown(long_names(), width).splitlines()
+    assert max(map(len, lines)) <= width
+    start = next(at for at, line in enumerate(lines) if line.startswith("  plan "))
+    end = next(at for at, line in enumerate(lines) if line.startswith("  ←: "))
+    figures = lines[start].index("bal. acc.")
+    told = "".join(line[:figures].replace(" ", "") for line in lines[start + 1 : end])
+    assert told == f"baseline{LONG}2←{LONG}3"
+    heads = next(line for line in lines if line.startswith("  recall in %")).split()
+    assert len(heads) == len(set(heads))
+    # A narrow terminal gives up columns, the last ones first.
+    assert [head[-3:] for head in heads if "…" in head] == ["-v2", "-v3"][: 1 if width == 80 else 2]
+
+
+def test_plans_with_long_names_are_told_apart_on_the_page():
+    page = render_comparison(long_names())
+    for end in "23":
+        assert f">resnet-balan…ate-3e-4-v{end}</text>" in page
+
+
 def test_less_error_is_better_in_the_unit_of_the_data():
     file = io.StringIO()
     show_comparison(numbers(), Console(file=file, width=120, highlight=False))
@@ -105,7 +140,7 @@ def test_what_did_not_end_is_told():
     show_comparison(classes(), Console(file=file, width=120, highlight=False))
     text = file.getvalue()
     assert "fails failed: RuntimeError: " in text
-    assert "hopeless was given up after 25%: behind baseline by 9 ± 2 points" in text
+    assert "hopeless was given up after 25 %: behind baseline by 9 ± 2 points" in text
     assert "Not run yet: waits." in text
 
 
@@ -200,3 +235,14 @@ def test_a_note_on_a_page_has_the_whole_name_of_a_plan():
     failing = Arm(name=name, failure="RuntimeError: no")
     page = render_comparison(with_arms(classes(), arm_of("baseline", "baseline"), failing))
     assert f"{name} failed: RuntimeError: no" in page
+
+
+def test_the_error_of_rare_values_has_a_column_in_a_narrow_terminal_too():
+    figures = {"mae": 1.0, "rmse": 2.0, "mae_many": 0.5, "mae_medium": 1.5, "mae_few": 4.5}
+    runs = tuple(run_of(seed, 3.0, figures=figures) for seed in (0, 1))
+    names = ("baseline", "mistake: balanced draws and inverse density")
+    arms = [Arm(name=name, role="baseline", runs=runs) for name in names]
+    text = shown(with_arms(numbers(), *arms), 80)
+    head = next(line for line in text.splitlines() if line.startswith("  plan "))
+    assert "few" in head.split()
+    assert "RMSE" not in head, "the width leaves something out"

@@ -3,6 +3,7 @@
 import contextlib
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,17 +64,30 @@ def uninterrupted(tmp_path_factory):
     return lines
 
 
-def test_a_killed_run_goes_on_with_the_same_samples_to_the_same_weights(tmp_path, uninterrupted):
-    killed = train(tmp_path, 2, kill_after=21, workers=2)
-    rest = train(tmp_path, 2)
-    assert killed == uninterrupted[:21]
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """Where a run was killed, and its lines until then."""
+    folder = tmp_path_factory.mktemp("killed")
+    return folder, train(folder, 2, kill_after=21, workers=2)
+
+
+@pytest.fixture
+def left_over(killed, tmp_path):
+    """A copy of what the killed run left."""
+    return shutil.copytree(killed[0], tmp_path, dirs_exist_ok=True)
+
+
+def test_a_killed_run_goes_on_with_the_same_samples_to_the_same_weights(
+    killed, left_over, uninterrupted
+):
+    rest = train(left_over, 2)
+    assert killed[1] == uninterrupted[:21]
     # Killed somewhere after its 20th checkpoint: it trained on while its lines were read.
     assert 1 < len(rest) <= len(uninterrupted) - 20
     assert rest == uninterrupted[-len(rest) :]
 
 
-def test_one_process_goes_on_where_two_were_killed(tmp_path, uninterrupted):
-    train(tmp_path, 2, kill_after=5)
-    rest = train(tmp_path, 1)
+def test_one_process_goes_on_where_two_were_killed(left_over, uninterrupted):
+    rest = train(left_over, 1)
     assert len(rest) > STEPS_AN_EPOCH
     assert rest[:-1] == uninterrupted[-len(rest) : -1]

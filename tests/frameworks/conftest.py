@@ -5,6 +5,7 @@ import functools
 import json
 import os
 import runpy
+import select
 import signal
 import subprocess
 import sys
@@ -19,22 +20,21 @@ TIMEOUT_S = 120
 
 collect_ignore = ["scripts"]
 
-TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node"]
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "HF_HUB_OFFLINE": "1",
+    "CUDA_VISIBLE_DEVICES": "",
+    "PYTHONFAULTHANDLER": "1",
+    # torchdata 0.11 calls what torch 2.13 has deprecated.
+    "PYTHONWARNINGS": "ignore:'set_vital' is deprecated:UserWarning",
+}
 
 
 def run(command):
     """Run a command; none of the processes that it starts is left when this returns."""
-    environment = os.environ | {
-        "OMP_NUM_THREADS": "1",
-        "HF_HUB_OFFLINE": "1",
-        "CUDA_VISIBLE_DEVICES": "",
-        "PYTHONFAULTHANDLER": "1",
-        # torchdata 0.11 calls what torch 2.13 has deprecated.
-        "PYTHONWARNINGS": "ignore:'set_vital' is deprecated:UserWarning",
-    }
     process = subprocess.Popen(
         command,
-        env=environment,
+        env=os.environ | ENVIRONMENT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -72,17 +72,46 @@ def task():
 
 
 @pytest.fixture(scope="session")
-def launch(tmp_path_factory):
+def forked():
+    """Run a script in so many ranks, forked from a process that has loaded the libraries."""
+    server = subprocess.Popen(
+        [sys.executable, str(SCRIPTS / "forks.py")],
+        env=os.environ | ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+    def run_ranks(script, arguments, ranks, log):
+        asked = {"script": str(script), "arguments": arguments, "ranks": ranks, "log": str(log)}
+        server.stdin.write(json.dumps(asked) + "\n")
+        server.stdin.flush()
+        answered, _, _ = select.select([server.stdout], [], [], TIMEOUT_S)
+        if not answered:
+            signal_all(server, signal.SIGABRT)  # so that each says where it hangs
+            pytest.fail(f"not done after {TIMEOUT_S} s: {log.read_text()[-20000:]}")
+        codes = json.loads(server.stdout.readline())
+        assert not any(codes), log.read_text()[-4000:]
+
+    yield run_ranks
+    signal_all(server, signal.SIGKILL)
+    server.communicate()
+
+
+@pytest.fixture(scope="session")
+def launch(tmp_path_factory, forked):
     """Run a script in so many processes, once: its folder, and the batches of each rank."""
 
     @functools.cache
     def launched(script, processes, resume_of=None):
         out = tmp_path_factory.mktemp(Path(script).stem)
-        # Lightning starts the other processes by itself.
-        alone = script == "lightened.py" or (processes == 1 and script != "ddp.py")
-        many = [] if alone else [*TORCHRUN, str(processes)]
-        states = [str(resume_of)] if resume_of else []
-        run([sys.executable, *many, str(SCRIPTS / script), str(out), *states])
+        arguments = [str(out), *([str(resume_of)] if resume_of else [])]
+        if script == "lightened.py":  # Lightning starts the other processes by itself
+            run([sys.executable, str(SCRIPTS / script), *arguments])
+        else:
+            ranks = 0 if processes == 1 and script != "ddp.py" else processes
+            forked(SCRIPTS / script, arguments, ranks, out / "log.txt")
         ranks = [json.loads((out / f"rank{rank}.json").read_text()) for rank in range(processes)]
         return SimpleNamespace(out=out, met={name: [r[name] for r in ranks] for name in ranks[0]})
 

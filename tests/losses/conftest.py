@@ -1,13 +1,14 @@
 """What tests of losses share."""
 
-import subprocess
-import sys
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from typing import Any
 
 import pytest
 import torch
+
+from tests.losses.two_ranks import run
 
 TIMEOUT_S = 120
 """Generous: two interpreters load torch on a machine that other jobs share."""
@@ -16,19 +17,23 @@ TIMEOUT_S = 120
 @pytest.fixture(scope="session")
 def two_ranks(
     tmp_path_factory: pytest.TempPathFactory,
-) -> Callable[[Callable[[int], Any]], list[Any]]:
+) -> Iterator[Callable[[Callable[[int], Any]], list[Any]]]:
     """Calls function(rank) in two processes that talk over gloo, and gives both results.
 
-    The function stands at the top of its test module, and gives what torch.save takes.
+    The function stands at the top of its test module, and gives what torch.save takes. The
+    processes stay for the tests that follow, as each takes seconds to load torch; a group of
+    processes is made anew for each call.
     """
+    ranks = [ProcessPoolExecutor(1, get_context("spawn")) for _ in range(2)]
 
-    def run(function: Callable[[int], Any]) -> list[Any]:
-        script = Path(__file__).with_name("two_ranks.py")
+    def call(function: Callable[[int], Any]) -> list[Any]:
         folder = tmp_path_factory.mktemp("ranks")
-        source = function.__code__.co_filename
-        command = [sys.executable, str(script), source, function.__name__, str(folder)]
-        ranks = [subprocess.Popen([*command, rank]) for rank in ("0", "1")]
-        assert [process.wait(timeout=TIMEOUT_S) for process in ranks] == [0, 0]
+        asked = (function.__code__.co_filename, function.__name__, str(folder))
+        running = [pool.submit(run, *asked, rank) for rank, pool in enumerate(ranks)]
+        if failed := [error for rank in running if (error := rank.exception(TIMEOUT_S))]:
+            raise BaseExceptionGroup("of the two processes", failed)
         return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
 
-    return run
+    yield call
+    for pool in ranks:
+        pool.shutdown()

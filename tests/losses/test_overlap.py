@@ -571,16 +571,13 @@ def test_autocast_does_not_change_the_loss():
 # --- two processes ---------------------------------------------------------------------------
 
 
-def ddp_gradients(rank: int, path: str, names: list[str]) -> None:
+def ddp_gradients(rank: int) -> dict[tuple[str, str], tuple[Tensor, Tensor]]:
     """Each rank has its part of the batch, of another size and with other ignored pixels."""
-    torch.distributed.init_process_group(
-        "gloo", init_method=f"file://{path}/meeting", rank=rank, world_size=2
-    )
     logits, targets, _, _ = numpy_problem("softmax", 2)
     weights = torch.tensor([1.0, 0.5, 2.0], dtype=torch.float64)
     mine = slice(0, 1) if rank == 0 else slice(1, 3)
     found = {}
-    for name in names:
+    for name in LOSSES:
         for over in ("batch", "sample"):
             model = nn.parallel.DistributedDataParallel(one_by_one())
             value = LOSSES[name](
@@ -595,12 +592,11 @@ def ddp_gradients(rank: int, path: str, names: list[str]) -> None:
             total = value.detach().clone()
             torch.distributed.all_reduce(total)
             found[name, over] = (total / 2, model.module.weight.grad.clone())
-    torch.save(found, f"{path}/{rank}.pt")
-    # Nothing of the group may be left to threads that a process ends with.
+    # Nothing of the group may be left to threads when it is taken down.
     del model, value
     gc.collect()
     torch.distributed.barrier()
-    torch.distributed.destroy_process_group()
+    return found
 
 
 def one_by_one() -> nn.Conv2d:
@@ -608,12 +604,10 @@ def one_by_one() -> nn.Conv2d:
     return nn.Conv2d(4, 4, 1, bias=False).double()
 
 
-def test_two_processes_equal_one_large_batch(tmp_path):
-    torch.multiprocessing.spawn(ddp_gradients, (str(tmp_path), list(LOSSES)), nprocs=2)
+def test_two_processes_equal_one_large_batch(two_ranks):
     logits, targets, _, _ = numpy_problem("softmax", 2)
     weights = torch.tensor([1.0, 0.5, 2.0], dtype=torch.float64)
-    for rank in range(2):
-        found = torch.load(tmp_path / f"{rank}.pt")
+    for found in two_ranks(ddp_gradients):
         for (name, over), (value, gradient) in found.items():
             model = one_by_one()
             options = {"over": over, "ignore_index": 255, "sample_weight": weights}

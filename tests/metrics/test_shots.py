@@ -11,6 +11,7 @@ from balancekit.metrics import (
     mae_by_shot,
     mean_average_precision,
     mean_average_precision_by_shot,
+    objective_value,
     recall_by_shot,
     training_counts,
 )
@@ -50,6 +51,19 @@ def test_errors_of_numbers_are_grouped_by_the_bins_of_the_training_values():
     assert mae_by_shot(predictions, targets, train) == {"many": 1, "medium": 2, "few": 6}
     geometric = geometric_mean_error_by_shot(predictions, targets, train)
     assert geometric == pytest.approx({"many": 1, "medium": 2, "few": 32**0.5})
+
+
+def test_outputs_with_a_gradient_are_measured_as_they_are():
+    torch = pytest.importorskip("torch")
+    outputs = torch.tensor([21.0, 42.0], requires_grad=True)
+    found = mae_by_shot(outputs, torch.tensor([20.0, 40.0]), [20] * 101 + [40] * 20)
+    assert (found["many"], found["medium"]) == (1, 2)
+    column = objective_value(
+        "mae_by_shot", outputs[:, None], [20.0, 40.0], train_values=[20] * 101 + [40] * 20
+    )
+    assert column == 1.5
+    halves = torch.full((2, 2), 0.5, dtype=torch.bfloat16, requires_grad=True)
+    assert objective_value("accuracy", halves, [0, 1]) == 0.5
 
 
 def test_one_error_of_zero_makes_the_geometric_mean_zero():

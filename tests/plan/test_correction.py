@@ -39,6 +39,7 @@ from balancekit.plan import (
     VectorScaling,
     WeightedBce,
 )
+from balancekit.plan.arithmetic import steps_in_words
 from balancekit.priors import correction_strength
 
 DATA = DataRef.from_labels(Labels.from_names(["a"] * 90 + ["b"] * 9 + ["c"]))
@@ -209,12 +210,8 @@ def test_equal_classes_need_no_correction():
 # --- what no formula tells exactly --------------------------------------------------------------
 
 ROUGHLY = {
-    "margins alone": {"loss": Ldam()},
-    "margins, then weights": {"loss": Ldam(), "stages": DeferredReweighting()},
-    "margins on balanced draws": {"loss": Ldam(), "sampling": Uniform()},
     "seesaw": {"loss": Seesaw()},
     "seesaw of balanced draws, which leave it nothing": {"loss": Seesaw(), "sampling": Uniform()},
-    "scales and shift": {"loss": VectorScaling()},
     "norms evened out": {"stages": TAU_NORM},
     "overlap": {"data": PIXELS, "loss": Tversky()},
     "overlap and cross-entropy": {"data": PIXELS, "loss": DiceCrossEntropy()},
@@ -241,6 +238,51 @@ def test_nothing_is_moved_after_training_where_no_prior_is_known(fields):
         plan(correction=CorrectInTraining(), **fields).correction_shift(np.full(3, 1 / 3))
 
 
+BENT = {
+    "margins alone": ({"loss": Ldam()}, "margins about 0.00"),
+    "margins, then weights": (
+        {"loss": Ldam(), "stages": DeferredReweighting()},
+        "margins about 0.00",
+    ),
+    "margins on balanced draws": ({"loss": Ldam(), "sampling": Uniform()}, "margins about 0.00"),
+    "scales and shift": ({"loss": VectorScaling()}, "scales (not known)"),
+}
+
+
+@pytest.mark.parametrize(("fields", "step"), BENT.values(), ids=BENT.keys())
+def test_a_posterior_known_by_a_formula_is_moved_after_training_and_plain_logits_are_not(
+    fields, step
+):
+    plain = plan(correction=CorrectInTraining(), **fields).check()
+    assert str(plain.correction_steps()[-1]) == step
+    assert plain.is_correctable
+    assert not plain.prior_is_exact
+    assert not plain.correction_shift().any()
+    after = plan(**fields).check()
+    assert after.prior_is_exact
+    assert all(one.is_exact for one in after.correction_steps())
+    believed = np.log(after.believed_prior()) + after.correction_shift()
+    assert np.ptp(believed) < 1e-9  # logarithms of shares and back
+
+
+def test_scaled_heads_go_a_part_of_the_way_that_their_draws_say():
+    scaled = plan(correction=CorrectInTraining(), stages=TwoStage(head="lws")).check()
+    first, *rest = scaled.correction_steps()
+    assert str(first) == "second-stage sampling (LWS makes a part of it) about 1.00"
+    assert all(step.is_exact for step in rest)
+    assert steps_in_words((first, *rest)).endswith(" = about 1.00")
+    # Too little is told, as of a head that is learnt anew.
+    half = TwoStage(head="lws", sampling=Power(alpha=0.5))
+    with pytest.raises(PlanError, match=r"go 0\.50 of the way to the wanted prior"):
+        plan(correction=CorrectInTraining(), stages=half).check()
+
+
+def test_weights_by_hardness_move_no_decision_but_bend_what_is_believed():
+    one = plan(loss=Ghm(), correction=CorrectInTraining()).check()
+    assert str(one.correction_steps()[-1]) == "hardness about 0.00"
+    assert not one.is_correctable
+
+
 TOO_MUCH = {
     "norms evened out after balanced draws": (
         {"stages": TAU_NORM, "sampling": Uniform()},
@@ -263,7 +305,7 @@ TOO_MUCH = {
     "margins and late weights on balanced draws": (
         {"loss": Ldam(), "stages": DeferredReweighting(), "sampling": Uniform()},
         "stages: the plan corrects the class prior about 2.00 times: sampling 1.00 + weights 1.00 "
-        "+ adjustment 0.00 + margins (not known) = about 2.00",
+        "+ adjustment 0.00 + margins about 0.00 = about 2.00",
     ),
     "seesaw where none is wanted": (
         {"loss": Seesaw(), "wanted_prior": "training"},

@@ -464,3 +464,10 @@ def test_boxes_read_as_the_classes_that_a_picture_shows_are_planned_for():
     stats = analyze(boxes, task="multilabel")
     assert stats.class_counts == (1, 1)
     assert isinstance(recommend(stats).loss, WeightedBce)
+
+
+def test_the_plain_error_of_a_regression_is_told_where_its_name_is_given():
+    with pytest.raises(
+        OptionError, match=r"regression data, got 'mae'\. .*plain MAE.*=\"training\""
+    ):
+        recommend(some_stats("regression"), objective="mae")

@@ -249,6 +249,10 @@ def gaussian(loss, p):
     return np.exp(-((p - 0.5) ** 2) / (2 * loss.sigma**2)) - p / 10
 
 
+def with_margins(loss, q):
+    return q * (1 - (1 - np.exp(-loss.scale * loss.margins.numpy())) * q)
+
+
 def asymmetric_log_odds(loss, z):
     p = 1 / (1 + np.exp(-z))
     s, gamma = np.maximum(p - loss.margin, 0), loss.gamma_negative
@@ -260,6 +264,7 @@ CLASS_FORMS = {
     "FocalLoss": lambda loss, z: np.exp(focal_log_posterior(z, loss.gamma)),
     "GWLoss": lambda loss, z: scaled(softmax(z) / gaussian(loss, softmax(z))),
     "LabelAwareSmoothingLoss": unsmoothed,
+    "LDAMLoss": lambda loss, z: scaled(with_margins(loss, softmax(loss.scale * z))),
     "PolyLoss": lambda loss, z: scaled(softmax(z) / (1 + loss.epsilon * softmax(z))),
     "VSLoss": lambda loss, z: softmax(loss.scale.numpy() * z + loss.bias.numpy()),
 }

@@ -131,6 +131,19 @@ def test_what_counts_do_not_tell_has_no_interval():
     assert "no interval" in plan.metrics[0].because
 
 
+@pytest.mark.parametrize(
+    ("data", "has_intervals"),
+    [(["a"] * 90 + ["b"] * 30, True), ([18.5, 20.25, 20.5, 71.0] * 30, False)],
+    ids=["classes", "numbers"],
+)
+def test_the_reason_speaks_of_intervals_where_there_are_some(data, has_intervals):
+    plan = recommend(analyze(data))
+    (reason,) = [reason for reason in plan.reasons if reason.part == "metrics"]
+    assert any(metric.half_width is not None for metric in plan.metrics) is has_intervals
+    assert ("at a recall of 0.8" in reason.because) is has_intervals
+    assert ("Wilson" in reason.source) is has_intervals
+
+
 def test_the_split_for_validation_is_what_is_measured_on(tmp_path):
     rows = "".join(
         f"{n},{name},{split}\n"
@@ -200,6 +213,17 @@ def test_rows_of_nearly_equal_classes_are_not_mixed():
     assert plan.augmentation == NoAugmentation()
     (reason,) = [reason for reason in plan.reasons if reason.part == "augmentation"]
     assert "imbalance ratio 9.8 is below 10" in reason.because
+
+
+@pytest.mark.parametrize(
+    ("objective", "kind"),
+    [("map", RowAugmentation), ("macro_f1", RowAugmentation), ("calibration", NoAugmentation)],
+)
+def test_rows_of_several_labels_are_mixed_at_any_imbalance(objective, kind):
+    labels = np.tile([[1, 0], [0, 1], [1, 1]], (20, 1))
+    plan = recommend(analyze(labels), objective=objective, rows="numbers")
+    assert plan.data.task == "multilabel"
+    assert type(plan.augmentation) is kind
 
 
 def test_numbers_that_are_predicted_are_not_mixed():

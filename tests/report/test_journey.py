@@ -19,6 +19,7 @@ from balancekit.plan import (
     Plan,
     Power,
     RepeatFactor,
+    Seesaw,
     SigmoidFocal,
     TwoStage,
     Uniform,
@@ -234,7 +235,8 @@ CORRECTED = {
     ),
     "halfway": ({"sampling": Power(alpha=0.5)}, "0.50 of a correction", "sampling 0.50"),
     "not at all": ({"wanted_prior": "training"}, "nothing to correct", "that of training"),
-    "unknown": ({"loss": Ldam()}, "corrected in training", "no formula tells"),
+    "bent": ({"loss": Ldam()}, "0.00 of a correction", "margins about 0.00"),
+    "unknown": ({"loss": Seesaw()}, "corrected in training", "no formula tells"),
 }
 
 
@@ -262,6 +264,46 @@ def test_the_strip_says_whether_a_difference_is_noise(good, figure, meaning):
     assert [step.title for step in steps] == ["data", "plan", "training", "compared", "prior"]
     assert steps[3].figure.startswith(figure)
     assert steps[3].meaning.startswith(meaning)
+
+
+def test_the_strip_names_the_plan_to_take_where_it_trains_as_the_baseline_does():
+    labels = labels_of((300, 30))
+    matrix = np.array([[40, 0], [30, 10]])
+    found = compared(labels, plain=[matrix] * 2, recommended=[matrix] * 2)
+    plain, recommended = found.arms
+    arms = (plain, msgspec.structs.replace(recommended, same_as="plain"))
+    found = msgspec.structs.replace(found, arms=arms)
+    plan = recommend(analyze(labels))
+    steps = journey_steps(analyze(labels), plan, preview(plan, labels, batch_size=8), found)
+    assert steps[3].figure == "recommended, the same as plain"
+    assert steps[3].meaning == "the plan to take, for balanced accuracy"
+
+
+def test_the_page_of_a_regression_speaks_of_bins_in_the_order_of_their_values():
+    labels = Labels.from_values(
+        np.repeat(np.arange(20, 80), [3] * 20 + [30] * 20 + [0] * 15 + [5] * 5)
+    )
+    plan = recommend(analyze(labels))
+    exposure = preview(plan, labels, batch_size=8)
+    steps = journey_steps(analyze(labels), plan, exposure, None)
+    assert steps[0].meaning == "685 samples in 60 bins"
+    assert steps[-1][2:] == ("nothing to correct", "regression has no class prior")
+    page = shown(labels, plan, exposure)
+    words = re.sub(r"<style>.*?</style>|<[^>]*>", " ", page, flags=re.DOTALL)
+    assert "Draws of each bin" in words
+    assert "All figures, bin by bin" in words
+    assert "20 bins are left out" in words
+    for wrong in ("each class", "class by class", "in 60 classes", "classes between"):
+        assert wrong not in words
+    rows = [int(name) for name in re.findall(r'<th scope="row"><bdi>(\d+)</bdi>', page)]
+    assert rows == sorted(rows)
+    assert len(rows) == 40
+
+
+def test_what_stands_between_backticks_is_code_on_the_page():
+    page = page_of(HARD, warnings=("Take `a < b` or `c`.", "A lone ` stays."))
+    assert "Take <code>a &lt; b</code> or <code>c</code>." in page
+    assert "A lone ` stays." in page
 
 
 def test_what_correct_adds_is_said_as_the_pipeline_does_it():

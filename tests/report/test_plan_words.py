@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from balancekit import Labels, analyze
+from balancekit import Labels, analyze, read
 from balancekit.cli.recommend import operation_names_of
 from balancekit.plan import NoAugmentation, TaskAugmentation
 from balancekit.plan.mixes import CMO
@@ -15,7 +15,7 @@ from balancekit.plan.repeats import (
     StrengthByRarity,
 )
 from balancekit.recommender import baseline
-from balancekit.report.plan_words import choice_text
+from balancekit.report.plan_words import choice_text, plan_aim
 
 PLAN = baseline(analyze(Labels.from_names(["cat"] * 9 + ["dog"])))
 
@@ -62,3 +62,15 @@ def test_the_operations_of_a_plan_are_those_of_first_draws_and_of_repeats():
     assert operation_names_of(both) == ["random-crop", "blur", "cutout"]
     assert operation_names_of(plan(operations=(Blur(),))) == ["blur"]
     assert operation_names_of(msgspec.structs.replace(PLAN, augmentation=NoAugmentation())) == []
+
+
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        (read([["a"], ["a", "b"], ["b"]]), "for mAP, "),
+        (read([18.5, 20.25, 71.0]), "for MAE by shot, "),
+    ],
+    ids=["several labels", "numbers"],
+)
+def test_an_objective_is_written_as_a_comparison_writes_it(labels, words):
+    assert plan_aim(baseline(analyze(labels))).startswith(words)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from balancekit import Labels, analyze, preview, recommend
+from balancekit import Labels, analyze, preview, read, recommend
 from balancekit.metrics import accuracy, balanced_accuracy
 from balancekit.report import show_comparison, show_exposure, show_plan, show_stats
 from balancekit.report.comparison_words import comparison_verdict
@@ -108,6 +108,16 @@ def test_hundred_thousand_classes_are_shown_at_once():
     assert len(page) < 200_000
 
 
+def test_a_class_without_samples_is_never_drawn():
+    rng = np.random.default_rng(0)
+    labels = Labels.from_values(np.concatenate([rng.uniform(0, 30, 60), [95.0]]))
+    plan = recommend(analyze(labels))
+    lines = shown(show_plan, plan).splitlines()
+    shares = dict(line.split()[3:5] for line in lines if re.match(r"  \d+ to \d+ ", line))
+    assert shares["0"] == "0.0"
+    assert shares["1"] == "1.6"  # of 61
+
+
 def test_table_gives_up_spare_columns_where_it_is_narrow():
     file = io.StringIO()
     columns = [
@@ -144,6 +154,42 @@ def test_batches_that_are_not_all_full_hold_at_most_so_many(counts, words):
     exposure = preview(plan, labels, batch_size=8)
     assert words in shown(show_exposure, exposure)
     assert words in render_journey("t", stats, plan, exposure, how_made="m")
+
+
+def test_a_plan_for_many_bins_shows_a_histogram_by_value():
+    labels = Labels.from_values(
+        np.repeat(np.arange(20, 90), [40] * 20 + [2] * 25 + [0] * 15 + [1] * 10)
+    )
+    plan = recommend(analyze(labels))
+    text = shown(show_plan, plan)
+    rows = [line for line in text.splitlines() if re.match(r"  \d+ to \d+ ", line)]
+    starts = [int(row.split()[0]) for row in rows]
+    assert len(rows) <= 16
+    assert starts == sorted(starts)
+    assert "between" not in text
+    assert "medium confidence" not in text, "no interval is given"
+
+
+def test_a_preview_of_many_bins_counts_bins_between_and_empty_ones():
+    labels = Labels.from_values(np.repeat(np.arange(20, 60), [9] * 30 + [0] * 5 + [3] * 5))
+    exposure = preview(recommend(analyze(labels)), labels, batch_size=32)
+    text = shown(show_exposure, exposure)
+    assert "… 15 bins between" in text
+    assert "… 5 bins without a sample" in text
+    assert "class" not in text.split("Nothing is corrected")[0]
+
+
+def test_bins_of_numbers_are_called_bins_and_stand_by_value():
+    labels = read([1] * 9 + [2] * 40 + [4] * 3, task="regression")
+    exposure = preview(recommend(analyze(labels)), labels, batch_size=8)
+    text = shown(show_exposure, exposure)
+    assert ", the rarest bin: " in text
+    assert "class" not in text.replace("class prior", "")
+    lines = text.splitlines()
+    start = next(at for at, line in enumerate(lines) if line.startswith("  bin "))
+    filled = [line.split()[0] for line in lines[start + 1 :] if " 100 % " in line]
+    assert len(filled) == 3
+    assert filled == sorted(filled)
 
 
 def run_of(confusion, seed=0):

@@ -414,6 +414,39 @@ def test_a_class_in_two_groups_is_in_both_parts_and_one_in_a_single_group_in_the
     assert np.bincount(labels.class_ids[held_out], minlength=3).tolist() == [3, 5, 0]
 
 
+def of_several(*carried):
+    names = tuple(sorted({name for kinds in carried for name in kinds}))
+    return Labels(
+        class_ids=np.array([names.index(name) for kinds in carried for name in kinds]),
+        class_names=names,
+        offsets=np.cumsum([0, *map(len, carried)]),
+    )
+
+
+def test_several_labels_are_split_by_the_rarest_that_a_sample_carries():
+    labels = of_several(*[("common",)] * 40, *[("common", "rare")] * 8, *[()] * 12)
+    kept, held_out = stratified_split(labels, 0.25)
+    assert sorted([*kept, *held_out]) == list(range(60)), "those without a label are in one too"
+    kinds = np.repeat(["common", "rare", "none"], [40, 8, 12])[held_out].tolist()
+    assert [kinds.count(kind) for kind in ("common", "rare", "none")] == [10, 2, 3]
+    as_classes = Labels(class_ids=np.repeat([0, 1, 2], [40, 8, 12]), class_names=tuple("abc"))
+    assert held_out.tolist() == stratified_split(as_classes, 0.25)[1].tolist()
+
+
+def test_a_label_may_have_any_name():
+    labels = of_several(*[("no label of these",), ("a",), (), ()] * 2)
+    assert [len(part) for part in stratified_split(labels, 0.5)] == [4, 4]
+
+
+def test_groups_of_samples_with_several_labels_lie_in_one_part():
+    labels = of_several(*[("a",), ("a", "b"), ()] * 20)
+    groups = np.repeat(np.arange(12), 5)
+    kept, held_out = stratified_split(labels, 0.3, groups=groups)
+    assert sorted([*kept, *held_out]) == list(range(60))
+    assert not set(groups[kept]) & set(groups[held_out])
+    assert len(held_out)
+
+
 def test_unlabelled_samples_of_a_group_are_in_neither_part():
     labels = Labels.from_names(["a", "a", None, "b", "b", None])
     parts = stratified_split(labels, 0.5, groups=[0, 1, 0, 0, 1, 2])
@@ -434,3 +467,42 @@ def test_unlabelled_samples_of_a_group_are_in_neither_part():
 def test_impossible_groups_are_refused(groups, words):
     with pytest.raises(DataError, match=words):
         stratified_split(LABELS, 0.5, groups=groups)
+
+
+# --- numbers ------------------------------------------------------------------------------------
+
+VALUES = st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=200).map(lambda v: [*v, 0.5])
+
+
+@given(values=VALUES, share=st.floats(0.05, 0.95), seed=st.integers(0, 100))
+def test_numbers_are_held_out_in_their_share_all_over_their_range(values, share, seed):
+    kept, held_out = stratified_split(values, share, seed=seed)
+    n = len(values)
+    assert sorted([*kept, *held_out]) == list(range(n))
+    # To a sample's half, and one at least in either part.
+    assert abs(len(held_out) - min(max(share * n, 1), n - 1)) <= 0.5 + 1e-6
+    ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
+    n_groups = max(1, min(10, int(n * min(share, 1 - share))))
+    # Up to any rank the share is kept to the samples of a group, of which there are that many.
+    reached = np.cumsum(np.isin(np.argsort(ranks), held_out))
+    assert np.abs(reached - share * np.arange(1, n + 1)).max() <= n / n_groups + 1
+
+
+def test_rare_numbers_are_held_out_though_their_bins_hold_one_sample_each():
+    values = np.concatenate([np.linspace(0, 1, 900), 10 + 90 * np.linspace(0, 1, 100) ** 2])
+    held_out = stratified_split(values, 0.2)[1]
+    assert len(held_out) == 200
+    assert (values[held_out] > 1).sum() == 20
+
+
+def test_missing_numbers_are_in_neither_part():
+    labels = Labels.from_values([NAN, *range(20), NAN])
+    assert sorted(np.concatenate(stratified_split(labels, 0.25))) == list(range(1, 21))
+    groups = np.arange(22) // 2
+    assert sorted(np.concatenate(stratified_split(labels, 0.25, groups=groups))) == [*range(1, 21)]
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_of_few_numbers_one_is_held_out_if_another_is_left(n):
+    kept, held_out = stratified_split(Labels.from_values(range(n)), 0.2)
+    assert (len(kept), len(held_out)) == (max(1, n - 1), min(1, n - 1))

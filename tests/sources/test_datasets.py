@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from balancekit import read
-from balancekit.errors import BalancekitWarning, DataError, OptionError
+from balancekit import analyze, build, read, recommend
+from balancekit.errors import BalancekitWarning, DataError, OptionError, PlanError
 from balancekit.sources.datasets import DecodedPictures, TableDataset, TextDataset, open_dataset
 from balancekit.sources.datasets.columns import Columns, column_of_cells
 
@@ -162,6 +162,25 @@ KINDS = {
     "pictures in cells": (as_picture_cells, "pictures", "classification"),
 }
 TYPES = {"table": np.float32, "text": np.int64, "pictures": np.uint8}
+
+
+@pytest.mark.parametrize(("make", "kind"), [k[:2] for k in KINDS.values()], ids=KINDS.keys())
+def test_an_analysis_knows_what_rows_hold_as_a_data_set_does(tmp_path, make, kind):
+    stats = analyze(make(tmp_path), verify="none")
+    rows = {"table": "numbers", "text": "text", "pictures": None}[kind]
+    assert stats.rows == (None if make is as_folds else rows)  # which may be anything
+
+
+def test_what_rows_hold_is_told_by_the_first_of_them_and_of_many_columns_by_their_number(tmp_path):
+    sentences = [f"{text} number {i}" for i, text in enumerate(SENTENCES * 500)]
+    lines = [f"{'ab'[i % 2]}\t{text}" for i, text in enumerate([*sentences, *["7"] * 9000])]
+    long = written(tmp_path, "long.tsv", "label\ttext\n" + "\n".join(lines))
+    assert analyze(long).rows == "text"
+    names = ["label", *(f"t{i}" for i in range(100))]
+    rows = ["\t".join(["ab"[i % 2], *[sentences[i]] * 100]) for i in range(4)]
+    wide = written(tmp_path, "wide.tsv", "\n".join(["\t".join(names), *rows]))
+    assert analyze(wide).rows == "numbers"
+    assert analyze(read(long)).rows is None
 
 
 @pytest.mark.filterwarnings("ignore::balancekit.errors.BalancekitWarning")
@@ -411,6 +430,12 @@ def test_bad_pictures_are_left_out_and_told(tmp_path):
         data.labels.sample_ids[i].endswith(("0.png", "1.png", "2.png", "3.png")) for i in range(4)
     )
     assert "2 of 6 pictures left out" in data.describe()
+    assert data.labels_read.class_counts().tolist() == [3, 3]
+    assert data.take([0, 1]).labels_read is None
+    plan = recommend(analyze(read(path)))
+    assert build(plan, data, batch_size=2).plan.data.n_samples == 4
+    with pytest.raises(PlanError, match="expected 6 samples"):
+        build(plan, data.take([0, 1]), batch_size=2)
 
 
 def test_no_picture_that_can_be_decoded_is_an_error(tmp_path):
@@ -453,7 +478,7 @@ def test_too_many_pictures_are_read_when_asked_for(tmp_path, monkeypatch):
     for i in range(4):
         np.testing.assert_array_equal(kept[i][0], read_late[i][0])
     written(path, "a/0.png", png()[:40])
-    with pytest.warns(BalancekitWarning, match="A grey one stands for it"):
+    with pytest.warns(BalancekitWarning, match="; a grey one stands for it"):
         assert read_late[0][0].mean() == 127
 
 

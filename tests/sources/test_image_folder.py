@@ -379,6 +379,8 @@ def test_a_folder_without_classes_or_pictures_is_refused(tmp_path, files, words,
 def test_a_path_that_is_not_there_is_refused(tmp_path):
     with pytest.raises(DataError, match=r"nowhere: expected a folder .* got nothing there"):
         read(tmp_path / "nowhere")
+    with pytest.raises(DataError, match=r"aaa: expected a folder .* got nothing there"):
+        read("a" * 5000)  # more than a system takes for a name
 
 
 def test_a_label_column_is_refused(tmp_path):

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from PIL import Image, ImageFilter
 
 from balancekit import PictureDataset, analyze, read
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import BalancekitWarning, DataError, OptionError
 from balancekit.labels import Labels
 from balancekit.sources import Checks, load_picture, open_source
 from balancekit.sources.pictures import PictureCheckShard, picture_problem
@@ -509,8 +509,18 @@ def test_iterating_over_a_data_set_ends(folder):
     assert len(list(PictureDataset(read(folder)))) == 3
 
 
-def test_a_truncated_picture_of_a_data_set_is_named(folder):
+def test_a_grey_picture_of_the_size_of_another_stands_for_a_truncated_one(folder):
     cut(folder / "cat" / "2.png")
+    dataset = PictureDataset(read(folder))
+    with pytest.warns(BalancekitWarning, match=r"cat/2\.png: cannot be decoded .*; a grey one"):
+        picture, class_id = dataset[1]
+    assert (picture.shape, class_id) == ((48, 64, 3), 0)
+    assert np.all(picture == 127)
+
+
+def test_where_no_other_picture_can_be_decoded_either_it_is_an_error(folder):
+    for name in ("cat/1.png", "cat/2.png", "dog/3.png"):
+        cut(folder / name)
     dataset = PictureDataset(read(folder))
     with pytest.raises(DataError, match=r"cat/2\.png: cannot be decoded"):
         dataset[1]

@@ -1,4 +1,10 @@
-"""How noisy and how blurred a single picture is already, in the units of the operations."""
+"""How noisy and how blurred a single picture is already, in the units of the operations.
+
+Not the measures that an analysis counts (`balancekit.stats.quality_bins`), which compare pictures
+of a data set: there blur is a variance in grey levels², of a small copy, that contrast moves as
+well, and all sums are of whole numbers, so that any sharding counts alike. Here a width in pixels
+and a share of the range are wanted, of any bit depth, to set against what an operation adds.
+"""
 
 import functools
 

@@ -114,10 +114,12 @@ CLASS_LOSSES = (
         formula="-log softmax(s·(z - Δ_y·e_y))_y, Δ_c ∝ n_c^-¼",
         when="Classes of fewer than 20 samples, on a `CosineLinear` head, with weights from "
         "`DeferredReweighting` in the last fifth of training.",
-        when_not="A plain linear head, whose logits outgrow any margin; probabilities are wanted.",
+        when_not="A plain linear head, whose logits outgrow any margin; probabilities are wanted "
+        "of the plain logits.",
         needs=("class counts", "cosine head"),
         prior="not a prior",
-        properness="no",
+        properness="closed form",
+        posterior="q·(1 - (1 - e^(-s·Δ))·q), scaled to sum 1, with q = softmax(s·z)",
         cost="one kernel",
         plan="ldam",
         evidence=f"{CIFAR}, LDAM 61.12, with deferred reweighting 57.53",

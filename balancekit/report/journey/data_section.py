@@ -12,6 +12,8 @@ from balancekit.augment.planned import augmentation_of
 from balancekit.errors import OptionError
 from balancekit.labels import Labels, SampleKey
 from balancekit.plan import Plan
+from balancekit.report.plots import histogram
+from balancekit.report.rows import left_out_text, rows_of
 from balancekit.report.svg import bar_chart
 from balancekit.report.thumbnails import data_uri, example_pictures
 from balancekit.report.words import (
@@ -24,10 +26,7 @@ from balancekit.report.words import (
 )
 from balancekit.stats import Issue, Stats
 
-__all__ = ["Pictures", "data_section", "pictures_of", "rows_of"]
-
-MOST_ROWS = 40
-"""Classes plotted; the middle of more is left out, as in the terminal."""
+__all__ = ["Pictures", "data_section", "pictures_of"]
 
 LONGEST_PX = 96
 """Longest side of an embedded picture."""
@@ -96,23 +95,17 @@ def _draws_of(plan: Plan, picture: NDArray[np.uint8]) -> list[NDArray[np.uint8]]
     return [picture, *draws]
 
 
-def rows_of(counts: Sequence[int]) -> list[int]:
-    """Classes to plot, the largest first; of too many, both ends."""
-    order = sorted(range(len(counts)), key=lambda c: (-counts[c], c))
-    return order if len(order) <= MOST_ROWS else order[: MOST_ROWS // 2] + order[-MOST_ROWS // 2 :]
-
-
 def data_section(stats: Stats, pictures: Pictures | None) -> dict[str, Any]:
     """What the template shows of the data."""
     line, tone = verdict(stats)
-    between = len(stats.class_names) - MOST_ROWS
+    plot, caption = _histogram(stats)
     return {
         "verdict": line,
         "tone": tone,
         "counted": contents_text(stats),
         "measures": headline_measures(stats),
-        "histogram": _histogram(stats),
-        "note": f"The {between:,} classes between are left out." if between > 0 else "",
+        "histogram": plot,
+        "caption": caption,
         "issues": [_issue(issue) for issue in stats.issues],
         "examples": {} if pictures is None else _embedded(pictures.by_class),
         "augmented": {} if pictures is None else _embedded(pictures.augmented),
@@ -120,12 +113,19 @@ def data_section(stats: Stats, pictures: Pictures | None) -> dict[str, Any]:
     }
 
 
-def _histogram(stats: Stats) -> str:
+def _histogram(stats: Stats) -> tuple[str, str]:
+    """The plot of the counts and its caption."""
+    if stats.regression is not None:
+        title = "Samples by value of the target"
+        few = "Orange bars and gaps are bins with under 20 samples."
+        return histogram(stats.class_counts, stats.regression, title), f"{title}. {few}"
     rows = rows_of(stats.class_counts)
     names = [stats.class_names[c] for c in rows]
     counts = [stats.class_counts[c] for c in rows]
     title = f"{UNIT_TITLES[stats.unit].capitalize()} of each class, the largest first"
-    return bar_chart(names, {UNIT_TITLES[stats.unit]: counts}, title)
+    left_out = left_out_text(len(stats.class_names) - len(rows))
+    caption = f"How many there are of each class, the largest first. {left_out}"
+    return bar_chart(names, {UNIT_TITLES[stats.unit]: counts}, title), caption
 
 
 def _issue(issue: Issue) -> dict[str, str]:

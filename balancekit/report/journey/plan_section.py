@@ -4,7 +4,9 @@ from collections.abc import Collection
 from typing import Any
 
 from balancekit.plan import Metric, Plan
-from balancekit.report.plan_words import choice_text, plan_aim, plan_verdict
+from balancekit.plan.held_reasons import held_reasons
+from balancekit.plan.metric_names import objective_text
+from balancekit.report.plan_words import choice_text, confidence_text, plan_aim, plan_verdict
 from balancekit.report.words import printable
 
 __all__ = ["plan_section"]
@@ -34,7 +36,7 @@ def plan_section(plan: Plan, shown: Collection[str] = ()) -> dict[str, Any]:
 
 
 def _choice(plan: Plan, part: str) -> dict[str, str]:
-    reasons = {reason.part: reason for reason in plan.reasons}
+    reasons = {reason.part: reason for reason in held_reasons(plan)}
     reason, of_loss = reasons.get(part), reasons.get("loss")
     told = ("", "", "") if reason is None else (reason.because, reason.source, reason.instead)
     because, source, instead = map(printable, told)
@@ -53,8 +55,8 @@ def _choice(plan: Plan, part: str) -> dict[str, str]:
 def _metric(metric: Metric) -> dict[str, str]:
     half = metric.half_width
     return {
-        "name": printable(metric.name.replace("_", " ")),
+        "name": printable(objective_text(metric.name)),
         "half": "–" if half is None else f"± {100 * half:.{0 if half >= 0.1 else 1}f} points",
-        "confidence": metric.confidence,
+        "confidence": confidence_text(metric).removesuffix(" confidence") or "–",
         "because": printable(metric.because),
     }

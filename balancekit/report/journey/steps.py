@@ -7,8 +7,14 @@ import numpy as np
 from balancekit.exposure import Exposure
 from balancekit.plan import Plan
 from balancekit.plan.arithmetic import TOLERANCE, log_odds_apart, steps_in_words
-from balancekit.report.comparison_words import baseline_of, difference_text, is_number
-from balancekit.report.comparison_words import objective_text as in_words
+from balancekit.plan.metric_names import objective_text as in_words
+from balancekit.report.comparison_words import (
+    baseline_of,
+    difference_text,
+    is_number,
+    share_a_seed,
+    trained_as,
+)
 from balancekit.report.target_words import draws_text
 from balancekit.report.words import decimal, n_of, shortened
 from balancekit.stats import Stats
@@ -36,7 +42,8 @@ def journey_steps(
 ) -> list[Step]:
     """The steps, in their order."""
     ratio = decimal(stats.balance.imbalance_ratio, 1)
-    classes = n_of(len(stats.class_names), "class", "classes")
+    nouns = ("bin", "bins") if stats.task == "regression" else ("class", "classes")
+    classes = n_of(len(stats.class_names), *nouns)
     loss = str(plan.loss.__struct_config__.tag)
     compared = [] if comparison is None or not comparison.tested() else [_proof(comparison, plan)]
     return [
@@ -62,7 +69,7 @@ def _proof(comparison: "Comparison", plan: Plan) -> Step:
     """How much better the plan was than the baseline, and whether that may be noise."""
     arm, baseline = arm_of(comparison, plan), baseline_of(comparison)
     what = in_words(comparison.objective)
-    if {run.seed for run in arm.runs} & {run.seed for run in baseline.runs} and arm is not baseline:
+    if share_a_seed(arm, baseline) and trained_as(arm) != trained_as(baseline):
         found = comparison.difference(arm.name, baseline.name)
         unit = "" if is_number(comparison.objective) else " points"
         outcome = {"noise": "not larger than the noise", "one seed": "of one seed"}
@@ -73,7 +80,11 @@ def _proof(comparison: "Comparison", plan: Plan) -> Step:
             f"{difference_text(comparison, found)}{unit}",
             f"{told}: {what} against {shortened(baseline.name)}",
         )
-    return Step("results", "compared", shortened(arm.name), f"the plan to take, for {what}")
+    winner = comparison.winner() if comparison.takeable() else arm
+    name = shortened(winner.name)
+    if winner.name != baseline.name and trained_as(winner) == trained_as(baseline):
+        name += f", the same as {shortened(baseline.name)}"
+    return Step("results", "compared", name, f"the plan to take, for {what}")
 
 
 def arm_of(comparison: "Comparison", plan: Plan) -> "Arm":
@@ -93,7 +104,7 @@ def correction_step(plan: Plan) -> Step:
 
 def _corrected(plan: Plan) -> tuple[str, str]:
     steps = plan.correction_steps()
-    if plan.prior_of == "none" and not steps:
+    if plan.prior_of == "none" and all(step.strength == 0 for step in steps):
         return "nothing to correct", f"{plan.data.task} has no class prior"
     words = steps_in_words(steps).replace("-0.00", "0.00")
     if not plan.is_correctable and plan.prior_of != "none":

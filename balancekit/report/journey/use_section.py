@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from balancekit.plan import Plan
-from balancekit.plan.arithmetic import TOLERANCE, log_odds_apart
-from balancekit.report.journey.data_section import MOST_ROWS, rows_of
+from balancekit.plan.arithmetic import TOLERANCE, log_odds_apart, reorders_classes
 from balancekit.report.journey.decided import Decided, gain_text
 from balancekit.report.journey.prior_plot import prior_plot
 from balancekit.report.journey.steps import correction_step
+from balancekit.report.rows import left_out_text, rows_of
 from balancekit.report.svg import interval_plot
 from balancekit.report.words import percent, printable
 
@@ -52,6 +52,11 @@ def _correct_text(plan: Plan) -> str:
     if not plan.is_correctable:
         return "Outputs are taken as they are: no formula tells which prior they are for."
     shift = plan.correction_shift()
+    if plan.is_corrected_after and reorders_classes(plan):
+        return (
+            "pipeline.correct(logits) takes the posterior that they stand for, by the formula of "
+            f"the loss, and adds {shift.min():+.2f} to {shift.max():+.2f} to it, once."
+        )
     if float(np.ptp(shift)) == 0:
         gone = log_odds_apart(plan.believed_prior(), plan.wanted()) <= TOLERANCE
         because = "the model believes in what is wanted" if gone else "the plan does not ask for it"
@@ -84,5 +89,5 @@ def _decided(decided: Decided) -> dict[str, Any]:
             series,  # type: ignore[arg-type]  # three of them
             "Recall of each class by the prior that logits were moved to, with 95 % intervals",
         ),
-        "note": "" if len(rows) <= MOST_ROWS else "The classes between are left out.",
+        "note": left_out_text(len(decided.train_counts) - len(rows)),
     }

@@ -1,11 +1,11 @@
 """The classes of Stats in a terminal: a table of head and tail, or a histogram of values."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 from rich.console import Console
 
+from balancekit.report.rows import groups_of_bins
 from balancekit.report.terminal.layout import (
     MOST_LISTED,
     Column,
@@ -20,9 +20,6 @@ from balancekit.stats import Stats, shot_groups
 __all__ = ["show_classes"]
 
 COLOURS = {"many": "green", "medium": "yellow", "few": "red", "none": "dim"}
-MOST_ROWS = 16
-"""Rows of a histogram."""
-
 MEANINGS = {
     "S/M/L in %": "under 32² px², up to 96² px², beyond",
     "IRLbl": "most frequent label to this one",
@@ -119,7 +116,7 @@ def _percentages(columns: Sequence[Sequence[int]], shown: Sequence[int]) -> list
 
 def _show_histogram(stats: Stats, console: Console) -> None:
     """Print the samples in ranges of bins, in the order of the values."""
-    groups = _groups_of_bins(stats)
+    groups = groups_of_bins(stats.class_names)
     counts = [sum(stats.class_counts[first:end]) for first, end in groups]
     names = [
         bin_range(stats.class_names[first], stats.class_names[end - 1]) for first, end in groups
@@ -142,15 +139,3 @@ def _show_histogram(stats: Stats, console: Console) -> None:
         )
     )
     class_table(console, "value", names, columns)
-
-
-def _groups_of_bins(stats: Stats) -> list[tuple[int, int]]:
-    """First and end of groups of 1, 2, 5, 10 … bins, at most `MOST_ROWS`, from round values on."""
-    n_bins = len(stats.class_names)
-    sizes = (step * 10**power for power in range(20) for step in (1, 2, 5))
-    size = next(size for size in sizes if n_bins <= size * (MOST_ROWS - 1))
-    known = stats.regression
-    start = int(np.floor(known.low / known.bin_width)) if known and known.bin_width else 0
-    ends = [end for end in range(size - start % size, n_bins, size) if end > 0]
-    edges = [0, *ends, n_bins]
-    return list(pairwise(edges))

@@ -25,11 +25,12 @@ from balancekit.report.comparison_words import (
     share_a_seed,
     shown_arms,
     shown_figures,
+    told_apart,
     trained_as,
     unfinished_texts,
 )
 from balancekit.report.terminal.layout import Column, class_table, fitted, head_and_tail, say
-from balancekit.report.words import printable, shortened
+from balancekit.report.words import printable
 
 if TYPE_CHECKING:
     from balancekit.comparison import Arm, Comparison
@@ -99,7 +100,7 @@ def _show_arms(comparison: "Comparison", console: Console) -> None:
         for at, head in enumerate(heads)
     ]
     names = [f"{arm.name} ←" if arm.name == winner else arm.name for arm in arms]
-    class_table(console, "plan", names, columns)
+    class_table(console, "plan", names, columns, whole_names=True)
     unit = "" if is_number(objective) else " in points"
     say(
         console,
@@ -120,11 +121,12 @@ def _short(name: str, values: NDArray[np.float64], digits: int) -> str:
 def _show_recalls(comparison: "Comparison", arms: Sequence["Arm"], console: Console) -> None:
     shown, cut = head_and_tail(comparison.train_counts)
     trained_on = [f"{comparison.train_counts[c]:,}" for c in shown]
+    heads = told_apart([arm.name for arm in arms], LONGEST_HEAD)
     recalls = [
         Column(title="trained on", cells=trained_on, spare=1),
         *(
-            Column(title=shortened(arm.name, LONGEST_HEAD), cells=_recalls(arm, shown), spare=at)
-            for at, arm in enumerate(arms)
+            Column(title=head, cells=_recalls(arm, shown), spare=at)
+            for at, (head, arm) in enumerate(zip(heads, arms, strict=True))
         ),
     ]
     names = [comparison.class_names[c] for c in shown]

@@ -11,11 +11,13 @@ from balancekit.report.exposure_words import (
     correction_text,
     expected_text,
     missing_text,
+    noun_of,
     rarest_text,
     repeats_text,
     samples_text,
     times,
     unit_of,
+    weight_text,
     weights_text,
 )
 from balancekit.report.plan_words import drawn_text
@@ -84,7 +86,13 @@ def show_exposure(exposure: Exposure, console: Console) -> None:
 
 def _show_classes(exposure: Exposure, console: Console) -> list[str]:
     """Print a row a class, and return the titles of the columns that fitted."""
-    shown, cut = head_and_tail(exposure.samples_per_class)
+    counts, noun = exposure.samples_per_class, noun_of(exposure)
+    filled = [c for c in range(len(counts)) if counts[c]]
+    listed = filled if filled and noun == "bin" else range(len(counts))
+    places, cut = head_and_tail([counts[c] for c in listed])
+    shown = [listed[place] for place in places]
+    if noun == "bin" and len(shown) == cut:
+        shown = sorted(shown)  # by value, as a histogram
     cells = {
         f"{unit_of(exposure)}s": [f"{exposure.samples_per_class[c]:,}" for c in shown],
         "draws": [f"{exposure.draws_per_class[c]:,}" for c in shown],
@@ -93,7 +101,7 @@ def _show_classes(exposure: Exposure, console: Console) -> list[str]:
         "in a batch": [batch_text(exposure, c) for c in shown],
         "on average": [f"{exposure.batch_mean_per_class[c]:,.1f}" for c in shown],
         "none in": [percent(exposure.batch_without_per_class[c], 0) for c in shown],
-        "weight": [f"{exposure.class_weights[c]:.2f}" for c in shown],
+        "weight": [weight_text(exposure, c) for c in shown],
         "believed": [percent(exposure.believed_prior[c]) for c in shown],
         "wanted": [percent(exposure.wanted_prior[c]) for c in shown],
         _bars_title(exposure): _bars(exposure, shown, 24 if console.width >= WIDE else 16),
@@ -110,14 +118,21 @@ def _show_classes(exposure: Exposure, console: Console) -> list[str]:
         for title, column in cells.items()
     ]
     names = [exposure.class_names[c] for c in shown]
-    n_between = len(exposure.class_names) - len(shown)
-    return class_table(console, "class", names, columns, cut=cut, n_between=n_between)
+    n_between, n_empty = len(listed) - len(shown), len(counts) - len(listed)
+    what = "bins" if noun == "bin" else "classes"
+    titles = class_table(console, noun, names, columns, cut=cut, n_between=n_between, what=what)
+    if n_empty:
+        say(console, f"… {n_of(n_empty, 'bin')} without a sample", "dim")
+    return titles
 
 
 def _meanings(exposure: Exposure) -> dict[str, str]:
     """What the columns say; of several labels, what is weighed is a positive."""
-    of_labels = exposure.task == "multilabel"
-    return MEANINGS | ({"weight": "of a positive in the loss"} if of_labels else {})
+    weight = {
+        "multilabel": "of a positive in the loss",
+        "regression": "of a sample in the loss, on average",
+    }.get(exposure.task, MEANINGS["weight"])
+    return MEANINGS | {"weight": weight}
 
 
 def _without_news(exposure: Exposure) -> list[str]:

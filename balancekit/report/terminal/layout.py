@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from textwrap import wrap
 
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
@@ -31,6 +32,9 @@ EIGHTHS = ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")
 INDENT, GAP = 2, 2
 LEAST_NAME = 12
 """Characters that class names keep before a table gives up a column."""
+
+LEAST_WHOLE_NAME = 20
+"""The same of names that are broken, not cut."""
 
 LEAST_BAR, LONGEST_BAR = 6, 40
 
@@ -97,6 +101,7 @@ def class_table(
     cut: int | None = None,
     n_between: int = 0,
     what: str = "classes",
+    whole_names: bool = False,
 ) -> list[str]:
     """Print a table with one row a class, and return the titles of the columns that fitted.
 
@@ -108,10 +113,12 @@ def class_table(
         cut: number of rows after which classes are left out.
         n_between: how many those are.
         what: the rows are.
+        whole_names: True breaks names over lines where there is no room, and cuts none.
     """
     names = [printable(name) for name in names]
     wanted = max(map(cell_len, (title, *names)))
-    columns = _that_fit(columns, console.width - INDENT - min(wanted, LEAST_NAME))
+    least = LEAST_WHOLE_NAME if whole_names else LEAST_NAME
+    columns = _that_fit(columns, console.width - INDENT - min(wanted, least))
     width = max(len(title), min(wanted, _left_for_names(columns, console.width)))
     columns = _drawn(columns, console.width - INDENT - width)
     header = _row(title, width, [(column.title, column, "") for column in columns])
@@ -125,7 +132,10 @@ def class_table(
             (column.cells[number], column, column.styles[number] if column.styles else "")
             for column in columns
         ]
-        console.print(_row(name, width, cells), soft_wrap=True)
+        first, *rest = _broken(name, width) if whole_names else [name]
+        console.print(_row(first, width, cells), soft_wrap=True)
+        for line in rest:
+            console.print(Text(" " * INDENT + line), soft_wrap=True)
     return [column.title for column in columns]
 
 
@@ -163,6 +173,19 @@ def _left_for_names(columns: Sequence[Column], width: int) -> int:
     taken = sum(column.width() + GAP for column in columns)
     longest = width // 3 if any(column.bars for column in columns) else 40
     return max(LEAST_NAME, min(longest, width - INDENT - taken))
+
+
+def _broken(name: str, width: int) -> list[str]:
+    """A name in lines, broken at spaces and hyphens where it has some; later ones indented.
+
+    >>> _broken("balanced-softmax late", 12)
+    ['balanced-', '  softmax', '  late']
+    """
+    if cell_len(name) <= width:
+        return [name]
+    # Letters of the Far East take twice as much room.
+    is_wide = cell_len(name) > len(name)
+    return wrap(name, width // 2 if is_wide else width, subsequent_indent="  ") or [name]
 
 
 def _row(name: str, width: int, cells: Sequence[tuple[str, Column, str]]) -> Text:

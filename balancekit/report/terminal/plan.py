@@ -8,7 +8,10 @@ from rich.console import Console
 from rich.text import Text
 
 from balancekit.plan import Metric, Plan, Reason, is_steady
-from balancekit.report.plan_words import choice_text, plan_aim, plan_verdict
+from balancekit.plan.held_reasons import held_reasons
+from balancekit.plan.metric_names import objective_text
+from balancekit.report.plan_words import choice_text, confidence_text, plan_aim, plan_verdict
+from balancekit.report.rows import groups_of_bins
 from balancekit.report.target_words import targets_sentence
 from balancekit.report.terminal.layout import (
     Column,
@@ -18,7 +21,7 @@ from balancekit.report.terminal.layout import (
     say_meanings,
 )
 from balancekit.report.weights_alone import wants_weights, weights_alone
-from balancekit.report.words import percent, printable
+from balancekit.report.words import bin_range, percent, printable
 from balancekit.weights import effective_sample_size
 
 __all__ = ["show_plan"]
@@ -47,7 +50,7 @@ def show_plan(plan: Plan, console: Console, operations: Sequence[str] = ()) -> N
     """
     say(console, plan_verdict(plan), "bold", first="●")
     say(console, plan_aim(plan), "dim")
-    reasons = {reason.part: reason for reason in plan.reasons}
+    reasons = {reason.part: reason for reason in held_reasons(plan)}
     for part in PARTS:
         if part in ("stages", "batch_size") and part not in reasons:
             continue  # of a plan by hand that has only what it needs
@@ -89,8 +92,8 @@ def _show_metrics(metrics: Sequence[Metric], console: Console) -> None:
     width, said = max((len(metric.name) for metric in metrics), default=0), ""
     for number, metric in enumerate(metrics):
         half = "" if metric.half_width is None else f"± {_points(metric.half_width)} points"
-        name = metric.name.replace("_", " ").ljust(width)
-        line = Text(f"{name}  {half:<12}  {metric.confidence} confidence")
+        name = objective_text(metric.name).ljust(width)
+        line = Text(f"{name}  {half:<12}  {confidence_text(metric)}".rstrip())
         lead = "  watch" if number == 0 else ""
         say(console, line, first=lead, first_style="bold", indent=PART_INDENT)
         if metric.because and metric.because != said:
@@ -107,13 +110,16 @@ def _points(half_width: float) -> str:
 
 def _show_weights(plan: Plan, console: Console) -> None:
     """What each class gets; what is the same for all of them is left out."""
+    if plan.data.task == "regression":
+        _show_bins(plan, console)
+        return
     counts = plan.data.class_counts
     shown, cut = head_and_tail(counts)
-    drawn, weights, shift = plan.draw_prior(), plan.class_weights(), plan.logit_shift()
+    drawn, weights, shift = plan.draw_shares(), plan.class_weights(), plan.logit_shift()
     unit = {"detection": "boxes", "segmentation": "pixels"}.get(plan.data.task, "samples")
     columns = [Column(title=unit, cells=[f"{counts[c]:,}" for c in shown])]
-    if plan.data.task in ("classification", "regression"):
-        columns.append(Column(title="drawn", cells=[percent(float(drawn[c])) for c in shown]))
+    if plan.data.task == "classification":
+        columns.append(Column(title="drawn", cells=[percent(drawn[c]) for c in shown]))
     if np.ptp(weights) > 0:
         columns.append(Column(title="weight", cells=[f"{weights[c]:.3f}" for c in shown]))
     if np.ptp(shift) > 0:
@@ -124,11 +130,26 @@ def _show_weights(plan: Plan, console: Console) -> None:
         columns.append(Column(title="weights alone", cells=cells, spare=2))
     names = [plan.data.class_names[c] for c in shown]
     n_between = len(counts) - len(shown)
-    name = "bin" if plan.data.task == "regression" else "class"
-    titles = class_table(console, name, names, columns, cut=cut, n_between=n_between)
+    titles = class_table(console, "class", names, columns, cut=cut, n_between=n_between)
     meanings = _meanings(plan, weights, alone)
     if meanings.keys() & set(titles):
         say_meanings(console, meanings, titles)
+
+
+def _show_bins(plan: Plan, console: Console) -> None:
+    """The samples in ranges of bins and their shares of the draws, in the order of the values."""
+    names, counts, drawn = plan.data.class_names, plan.data.class_counts, plan.draw_shares()
+    groups = groups_of_bins(names)
+    sums = [sum(counts[first:end]) for first, end in groups]
+    cells = [percent(sum(drawn[first:end])) for first, end in groups]
+    columns = [
+        Column(title="samples", cells=[f"{count:,}" for count in sums]),
+        Column(title="drawn", cells=cells, spare=2),
+        Column(title="", bars=[count / max(1, *sums) for count in sums], spare=1),
+    ]
+    ranges = [bin_range(names[first], names[end - 1]) for first, end in groups]
+    titles = class_table(console, "value", ranges, columns)
+    say_meanings(console, {"drawn": MEANINGS["drawn"]}, titles)
 
 
 def _meanings(

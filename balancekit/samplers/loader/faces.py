@@ -4,10 +4,10 @@ import operator
 from collections.abc import Iterator
 from typing import Any, Literal
 
-import torch.distributed
 from torch.utils.data import Sampler
 from torch.utils.data.distributed import DistributedSampler
 
+from balancekit.devices import rank_and_world_size
 from balancekit.errors import OptionError
 from balancekit.labels import SampleKey
 from balancekit.plan.tagged import is_whole
@@ -33,11 +33,11 @@ Yields = Literal["indices", "keys"]
 
 def part_of(rank: Rank, world_size: WorldSize) -> Part:
     """The part of each batch that this process yields; "auto" asks torch.distributed."""
-    is_running = torch.distributed.is_available() and torch.distributed.is_initialized()
+    our_rank, n_processes = rank_and_world_size()
     if world_size == "auto":
-        world_size = torch.distributed.get_world_size() if is_running else 1
+        world_size = n_processes
     if rank == "auto":
-        rank = torch.distributed.get_rank() if is_running else 0
+        rank = our_rank
     return Part(rank if rank == "all" else int(rank), int(world_size))
 
 

@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol, runtime_checkable
 import torch
 from torch.utils.data import IterableDataset, get_worker_info
 
+from balancekit.devices import rank_and_world_size
 from balancekit.errors import OptionError
 from balancekit.plan import Targets, Uniform
 from balancekit.plan.tagged import is_whole
@@ -244,9 +245,7 @@ def _place(rank: int | Literal["auto"], world_size: int | Literal["auto"]) -> tu
     """Rank and world size, those of torch.distributed for "auto"."""
     if rank != "auto" and world_size != "auto":
         return rank, world_size
-    if torch.distributed.is_available() and torch.distributed.is_initialized():
-        return torch.distributed.get_rank(), torch.distributed.get_world_size()
-    return 0, 1
+    return rank_and_world_size()
 
 
 def _stream_options(problems: list[str], **given: Any) -> StreamOptions:

@@ -1,10 +1,10 @@
 """Ways in which the cells of one column become features."""
 
-from dataclasses import dataclass
+from itertools import pairwise
 from statistics import NormalDist
-from typing import Protocol
 from zlib import crc32
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,15 +20,7 @@ MOST_SIGMAS = 3.0
 N_WORD_FEATURES = 256
 
 
-class Code(Protocol):
-    """How the cells of a column become features."""
-
-    def of(self, column: Column) -> NDArray[np.float32]:
-        """Features of all cells: float32 [n, k]."""
-
-
-@dataclass(frozen=True, eq=False)
-class Numbers:
+class Numbers(msgspec.Struct, frozen=True, tag="numbers", forbid_unknown_fields=True):
     """Numbers as quantiles of a normal distribution.
 
     Attributes:
@@ -37,14 +29,24 @@ class Numbers:
         has_missing: whether a second feature says where a number is missing.
     """
 
-    knots: NDArray[np.float64]
-    sigmas: NDArray[np.float64]
+    knots: tuple[float, ...]
+    sigmas: tuple[float, ...]
     has_missing: bool
+
+    def __post_init__(self) -> None:
+        rising = all(a < b for a, b in pairwise(self.knots))
+        if not self.knots or len(self.knots) != len(self.sigmas) or not rising:
+            raise ValueError("knots: expected rising numbers, and as many sigmas")
+
+    @property
+    def n_features(self) -> int:
+        """Of a cell."""
+        return 1 + self.has_missing
 
     @classmethod
     def of_presence(cls, only: float) -> "Numbers":
         """Of a column that holds one number or none: all that it tells is which."""
-        return cls(np.array([only]), np.zeros(1), True)
+        return cls((only,), (0.0,), True)
 
     def of(self, column: Column) -> NDArray[np.float32]:
         """The number of each cell, 0 where it is missing, and whether it is."""
@@ -73,11 +75,11 @@ def fit_numbers(known: NDArray[np.float64], *, has_missing: bool) -> Numbers:
         values, middles = values[kept], middles[kept]
     normal = NormalDist()
     sigmas = np.array([normal.inv_cdf(share) for share in middles.tolist()])
-    return Numbers(values, np.clip(sigmas, -MOST_SIGMAS, MOST_SIGMAS), has_missing)
+    clipped = np.clip(sigmas, -MOST_SIGMAS, MOST_SIGMAS)
+    return Numbers(tuple(values.tolist()), tuple(clipped.tolist()), has_missing)
 
 
-@dataclass(frozen=True)
-class Categories:
+class Categories(msgspec.Struct, frozen=True, tag="categories", forbid_unknown_fields=True):
     """Texts of a few kinds: a feature each, and some that all others share.
 
     Attributes:
@@ -88,10 +90,23 @@ class Categories:
     texts: tuple[str, ...]
     n_others: int
 
+    def __post_init__(self) -> None:
+        if self.n_others < 1:
+            raise ValueError("n_others: expected 1 or more")
+
+    @property
+    def n_features(self) -> int:
+        """Of a cell."""
+        return len(self.texts) + self.n_others
+
     def of(self, column: Column) -> NDArray[np.float32]:
         """1 in the feature of its text, and nowhere where it is missing."""
         assert column.codes is not None
         place_of = {text: i for i, text in enumerate(self.texts)}
+        # Python writes True where most tables say true.
+        for text in {"true", "True", "TRUE", "false", "False", "FALSE"} & place_of.keys():
+            for spelt in (text.lower(), text.capitalize(), text.upper()):
+                place_of.setdefault(spelt, place_of[text])
         n_own = len(self.texts)
         # A stable hash: Python's own differs from run to run.
         places = np.array(
@@ -107,13 +122,23 @@ class Categories:
         return features
 
 
-@dataclass(frozen=True)
-class Words:
-    """Sentences as hashed n-grams, each row of length 1."""
+class Words(msgspec.Struct, frozen=True, tag="words", forbid_unknown_fields=True):
+    """Sentences as hashed n-grams, each row of length 1.
+
+    Attributes:
+        letters: lengths of the n-grams of letters.
+    """
+
+    letters: tuple[int, ...]
+
+    @property
+    def n_features(self) -> int:
+        """Of a cell."""
+        return N_WORD_FEATURES
 
     def of(self, column: Column) -> NDArray[np.float32]:
         """The share of its n-grams in each feature, scaled to a length of 1."""
-        bags = bags_of_texts(column.cells())
+        bags = bags_of_texts(column.cells(), self.letters)
         lengths = np.diff(bags.offsets)
         keys = np.repeat(np.arange(len(lengths)), lengths) * N_WORD_FEATURES + (
             bags.tokens % N_WORD_FEATURES
@@ -123,3 +148,7 @@ class Words:
         norms = np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1.0)
         scaled: NDArray[np.float32] = (features / norms).astype(np.float32)
         return scaled
+
+
+Code = Numbers | Categories | Words
+"""How the cells of a column become features: `of(column)` gives float32 [n, k] of all cells."""

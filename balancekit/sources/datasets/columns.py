@@ -2,12 +2,25 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, date, datetime
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Column", "Columns", "coded", "column_of_cells", "matrix_columns"]
+__all__ = [
+    "Column",
+    "Columns",
+    "Kind",
+    "coded",
+    "column_of_cells",
+    "is_missing",
+    "matrix_columns",
+    "number_of",
+]
+
+Kind = Literal["number", "day", "text"]
+"""What the cells of a column are; days are counted from 1970."""
 
 MISSING_TEXTS = frozenset(("", "?", "nan", "na", "n/a", "#n/a", "null", "<na>", "<null>", "none"))
 """Cells that stand for nothing, in lower case."""
@@ -16,6 +29,9 @@ MOST_NUMBER = float(np.finfo(np.float32).max)
 
 NUMBER_SHARE = 0.9
 """Of the known cells that are numbers, from which on the others are broken ones."""
+
+
+DAY_0 = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
@@ -27,16 +43,25 @@ class Column:
         numbers: float64 [n], NaN where missing; None for texts.
         codes: int32 [n], which of `texts` each cell is, -1 where missing; None for numbers.
         texts: the different texts, in the order in which they came.
+        are_days: the numbers are days from 1970.
     """
 
     name: str
     numbers: NDArray[np.float64] | None = None
     codes: NDArray[np.int32] | None = None
     texts: tuple[str, ...] = ()
+    are_days: bool = False
 
     def __len__(self) -> int:
         given = self.codes if self.numbers is None else self.numbers
         return 0 if given is None else len(given)
+
+    @property
+    def kind(self) -> Kind:
+        """What its cells are."""
+        if self.codes is not None:
+            return "text"
+        return "day" if self.are_days else "number"
 
     def cells(self) -> list[str]:
         """The texts of all cells, "" where missing."""
@@ -58,27 +83,30 @@ class Columns:
     left_out: dict[str, str] = field(default_factory=dict)
 
 
-def column_of_cells(name: str, cells: Sequence[Any]) -> Column:
-    """A column of values of Python: of numbers if nearly all are.
+def column_of_cells(name: str, cells: Sequence[Any], kind: Kind | None = None) -> Column:
+    """A column of values of Python: of numbers if nearly all are, and no kind is given.
 
     >>> column_of_cells("x", ["1", "2.5", "?"]).numbers.tolist()
     [1.0, 2.5, nan]
     >>> column_of_cells("x", ["red", None, "red"]).codes.tolist()
     [0, -1, 0]
     """
-    known = [cell for cell in cells if not _is_missing(cell)]
-    n_numbers = sum(_number(cell) is not None for cell in known)
-    if known and n_numbers >= NUMBER_SHARE * len(known):
-        numbers = (_number(cell) for cell in cells)
-        values = (np.nan if number is None else number for number in numbers)
-        return Column(name, numbers=finite(np.fromiter(values, np.float64, len(cells))))
-    return coded(name, (None if _is_missing(cell) else str(cell) for cell in cells))
+    if kind is None:
+        known = [cell for cell in cells if not is_missing(cell)]
+        n_numbers = sum(_number(cell) is not None for cell in known)
+        kind = "number" if known and n_numbers >= NUMBER_SHARE * len(known) else "text"
+    if kind == "text":
+        return coded(name, (None if is_missing(cell) else _text(cell) for cell in cells))
+    numbers = (number_of(cell, kind) for cell in cells)
+    values = (np.nan if number is None else number for number in numbers)
+    found = finite(np.fromiter(values, np.float64, len(cells)))
+    return Column(name, numbers=found, are_days=kind == "day")
 
 
 def coded(name: str, texts: Iterable[str | None]) -> Column:
     """A column of texts, None where missing; blanks around a text do not tell it apart."""
     code_of: dict[str | None, int] = {}
-    given = (None if text is None or _is_missing(text) else text.strip() for text in texts)
+    given = (None if text is None or is_missing(text) else text.strip() for text in texts)
     codes = np.fromiter(
         (-1 if text is None else code_of.setdefault(text, len(code_of)) for text in given), np.int32
     )
@@ -102,10 +130,43 @@ def finite(numbers: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.where(np.abs(numbers) <= MOST_NUMBER, numbers, np.nan)
 
 
-def _is_missing(cell: Any) -> bool:
+def is_missing(cell: Any) -> bool:
+    """Whether a cell stands for nothing."""
     if isinstance(cell, str):
         return cell.strip().lower() in MISSING_TEXTS
-    return cell is None or cell != cell  # NaN, NaT and the like differ from themselves
+    if cell is None:
+        return True
+    differs = cell != cell  # as NaN and NaT do from themselves
+    if isinstance(differs, bool | np.bool_):
+        return bool(differs)
+    return type(differs).__name__ == "NAType"  # of pandas; an array gives an array
+
+
+def number_of(cell: Any, kind: Kind) -> float | None:
+    """The number that a cell of numbers or days holds; None if it holds none."""
+    return _day(cell) if kind == "day" else _number(cell)
+
+
+def _text(cell: Any) -> str:
+    # A table gives 7 where pandas gives 7.0, as soon as a cell is missing.
+    is_whole = isinstance(cell, float) and cell.is_integer()
+    return str(int(cell)) if is_whole else str(cell)
+
+
+def _day(cell: Any) -> float | None:
+    if isinstance(cell, np.datetime64):
+        cell = cell.astype("datetime64[s]").item()
+    try:
+        found = datetime.fromisoformat(cell.strip()) if isinstance(cell, str) else cell
+    except ValueError:
+        return None
+    if not isinstance(found, date) or found != found:  # NaT is a date of its own
+        return None
+    seconds = 0
+    if isinstance(found, datetime):
+        found = found if found.tzinfo is None else found.astimezone(UTC)
+        seconds = 3600 * found.hour + 60 * found.minute + found.second
+    return float(found.toordinal() - DAY_0) + seconds / 86_400
 
 
 def _number(cell: Any) -> float | None:

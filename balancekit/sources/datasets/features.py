@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from balancekit.errors import DataError
 from balancekit.sources.datasets.codes import Categories, Code, Numbers, Words, fit_numbers
 from balancekit.sources.datasets.columns import Column, Columns
+from balancekit.sources.datasets.ngrams import letters_for
 from balancekit.sources.tables.column_roles import ID_NAMES
 
 __all__ = ["Features", "fit_features", "is_prose"]
@@ -129,7 +130,8 @@ def _text_code(column: Column, rows: NDArray[np.int64]) -> Code | str:
     if len(counts) == 1 and n_known == len(given):
         return "all cells are the same"
     if is_prose([column.texts[code] for code in counts], n_known):
-        return Words()
+        texts = (*column.texts, "")
+        return Words(letters_for([texts[code] for code in given.tolist()]))
     if len(counts) == n_known and n_known >= N_SURE:
         return "every cell differs"
     # The most frequent first, of those as frequent the one that comes first in the alphabet.

@@ -1,6 +1,8 @@
 """Columns of ARFF tables and NumPy arrays, in the order of their labels."""
 
 import re
+from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +11,12 @@ from numpy.typing import NDArray
 
 from balancekit.errors import DataError
 from balancekit.sources.arff import ArffPart
-from balancekit.sources.arff_file import read_rows
-from balancekit.sources.datasets.columns import Columns, column_of_cells, matrix_columns
+from balancekit.sources.arff_file import read_header, read_rows
+from balancekit.sources.datasets.columns import Columns, Kind, column_of_cells, matrix_columns
+from balancekit.sources.datasets.known_columns import column_of_kind, refuse_lacking
 from balancekit.sources.numpy_file import ArrayPart
 
-__all__ = ["arff_columns", "features_of_arrays"]
+__all__ = ["arff_columns", "arff_columns_of_kinds", "features_of_arrays"]
 
 MOST_BYTES = 1 << 34
 """Arrays of features above this are refused: a few kilobytes can claim to hold them."""
@@ -24,19 +27,47 @@ LABEL_WORD = re.compile(
 )
 
 
-def arff_columns(part: ArffPart) -> Columns:
-    """The attributes beside the labels, of the rows that `part.read()` gives labels of."""
+def arff_columns(part: ArffPart, most_rows: int | None = None) -> Columns:
+    """The attributes beside the labels, of the rows that `part.read()` gives labels of.
+
+    Args:
+        part: the file.
+        most_rows: first rows that are read; all if not given.
+    """
     labels = part.target.columns
     wanted = [i for i in range(len(part.header.attributes)) if i not in labels]
     # The label is read with them, as a row fits or does not by what of it is split off.
     both = [*wanted, *labels]
-    rows = [row.cells for row in read_rows(part.path, part.header, both)]
+    read = islice(read_rows(part.path, part.header, both), most_rows)
+    rows = [row.cells for row in read]
     fitting = [cells for cells in rows if cells is not None]
     columns = [
         column_of_cells(part.header.attributes[at].name, [cells[i] for cells in fitting])
         for i, at in enumerate(wanted)
     ]
     return Columns(tuple(columns))
+
+
+def arff_columns_of_kinds(path: Path, kinds: Mapping[str, Kind]) -> tuple[Columns, list[int]]:
+    """The attributes of a training part, in its order, and lines that do not fit the header.
+
+    Args:
+        path: of the file.
+        kinds: of the attributes, by name.
+
+    Raises:
+        DataError: one is missing, or its cells are of another kind.
+    """
+    header = read_header(path)
+    names = [attribute.name for attribute in header.attributes]
+    refuse_lacking(kinds, names)
+    read = list(read_rows(path, header, [names.index(name) for name in kinds]))
+    fitting = [row.cells for row in read if row.cells is not None]
+    columns = (
+        column_of_kind(name, [cells[i] for cells in fitting], kind)
+        for i, (name, kind) in enumerate(kinds.items())
+    )
+    return Columns(tuple(columns)), [row.line for row in read if row.cells is None]
 
 
 def features_of_arrays(part: ArrayPart) -> Columns | NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["N_BUCKETS", "Bags", "bags_of_texts"]
+__all__ = ["N_BUCKETS", "Bags", "bags_of_texts", "letters_for"]
 
 N_BUCKETS = 1 << 18
 WORDS = (1, 2)
@@ -54,15 +54,27 @@ class Bags:
         return Bags(renamed[renamed > 0], kept[self.offsets])
 
 
-def bags_of_texts(texts: Sequence[str]) -> Bags:
+def letters_for(texts: Sequence[str]) -> tuple[int, ...]:
+    """Lengths of the n-grams of letters that suit texts so long.
+
+    >>> letters_for(["a name"]), letters_for(["a page " * 99])
+    ((2, 3, 4, 5), ())
+    """
+    mean = sum(min(len(text), MOST_LETTERS) for text in texts) / max(1, len(texts))
+    return next((lengths for most, lengths in LETTERS_OF if mean <= most), ())
+
+
+def bags_of_texts(texts: Sequence[str], letters: Sequence[int]) -> Bags:
     """Bags of the buckets of all n-grams: letters as they are, words in lower case.
 
-    >>> bags = bags_of_texts(["ab", "AB", ""])
+    Args:
+        texts: any number of them.
+        letters: lengths of the n-grams of letters.
+
+    >>> bags = bags_of_texts(["ab", "AB", ""], letters=(2, 3, 4, 5))
     >>> np.diff(bags.offsets).tolist()  # of 2 letters three, of 3 two, of 4 one, and one word
     [7, 7, 0]
     """
-    mean = sum(min(len(text), MOST_LETTERS) for text in texts) / max(1, len(texts))
-    letters: tuple[int, ...] = next((lengths for most, lengths in LETTERS_OF if mean <= most), ())
     tokens, lengths = [], []
     for start in range(0, len(texts), TEXTS_AT_ONCE):
         part = texts[start : start + TEXTS_AT_ONCE]

@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Literal
 
-from balancekit.errors import DataError
+from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels, Task
 from balancekit.sources.arff import ArffPart
 from balancekit.sources.catalogue import open_source
+from balancekit.sources.datasets.alike import dataset_alike, labels_alike
 from balancekit.sources.datasets.columns import Columns
 from balancekit.sources.datasets.file_columns import arff_columns, features_of_arrays
 from balancekit.sources.datasets.memory_columns import frame_columns, is_frame
@@ -21,7 +22,7 @@ from balancekit.sources.datasets.text import TextDataset
 from balancekit.sources.datasets.texts import prose_of, texts_of_parts
 from balancekit.sources.fetched import FetchedSource
 from balancekit.sources.numpy_file import ArrayPart
-from balancekit.sources.of_task import SourceOfTask
+from balancekit.sources.of_task import SourceOfTask, warn_of_targets
 from balancekit.sources.parts import PartsSource
 from balancekit.sources.source import Format, ReadOptions, Source
 from balancekit.sources.tables import TableSource
@@ -45,6 +46,7 @@ def open_dataset(
     split: str | None = None,
     header: bool | None = None,
     size_px: int | tuple[int, int] | None = None,
+    like: OpenedDataset | None = None,
 ) -> OpenedDataset:
     """A map-style data set of what `read` reads: `(input, target)` each, and its `labels`.
 
@@ -62,6 +64,8 @@ def open_dataset(
         header: as for `read`.
         size_px: (height, width) of the pictures, or the side of a square; their own if not
             given, and 64 at most.
+        like: a data set, prepared, whose features, tokens or size of pictures these get, and
+            whose classes: so a test file is opened. Columns are found by name.
 
     Raises:
         DataError: the data cannot be read so, have no inputs beside their labels, or carry
@@ -73,8 +77,9 @@ def open_dataset(
     >>> data.kind, len(data), data[1][1]
     ('table', 3, 1)
     """
+    _check_like(like, size_px)
     options = ReadOptions(
-        task=None if task == "auto" else task,
+        task=_task(task, like),
         label=label,
         label_delimiter=label_delimiter,
         split=split,
@@ -83,10 +88,48 @@ def open_dataset(
     source = open_source(data, options, format=format)
     inner, place = _opened(source)
     labels = source.read_labels()
+    if options.task is None:
+        warn_of_targets(labels, source.description)
     targets_of(labels.take([]))  # refuses other tasks before anything is loaded
+    if like is not None:
+        return _alike(data, source, labels, like)
     if is_frame(data):
         return _of_columns(frame_columns(data, label), labels)
     return _of_source(source, inner, place, labels, size_px)
+
+
+def _check_like(like: object, size_px: object) -> None:
+    if like is not None and not isinstance(like, OpenedDataset):
+        raise OptionError(
+            f"like: expected a data set of open_dataset, got {type(like).__name__}. Open the "
+            "training data first."
+        )
+    if like is not None and size_px is not None:
+        raise OptionError(
+            f"size_px: expected none with like, whose size pictures get, got {size_px!r}. Leave "
+            "one of them out."
+        )
+
+
+def _task(task: Task | Literal["auto"], like: OpenedDataset | None) -> Task | None:
+    if task != "auto":
+        return task
+    return None if like is None else like.labels.task
+
+
+def _alike(data: object, source: Source, labels: Labels, like: OpenedDataset) -> OpenedDataset:
+    """The data set with the classes and the kind of inputs of another."""
+    inner, place = _opened(source)
+    labels = labels_alike(labels, like.labels, source.description)
+    if not isinstance(like, DecodedPictures):
+        return dataset_alike(data, inner, labels, like)
+    opened = _of_source(source, inner, place, labels, like.size_px)
+    if isinstance(opened, DecodedPictures) and opened.input_shape == like.input_shape:
+        return opened
+    raise DataError(
+        f"expected pictures as those of the data set that it should be like ({like.describe()}), "
+        f"got {opened.describe()}"
+    )
 
 
 def _of_source(
@@ -125,8 +168,7 @@ def _of_columns(columns: Columns, labels: Labels) -> TableDataset | TextDataset:
     found = prose_of(columns)
     if found is None:
         return TableDataset.of_columns(columns, labels)
-    texts, notes = found
-    return TextDataset.of_texts(texts, labels, notes)
+    return TextDataset.of_texts(found.texts, labels, found.notes, found.columns)
 
 
 def _of_table(

@@ -46,6 +46,8 @@ class DecodedPictures:
         size_px: (height, width).
         mode: colour or grey.
         notes: what was left out, in words.
+        labels_read: labels before pictures were left out, if some were: those of `read`, which
+            plans are made for.
     """
 
     labels: Labels
@@ -57,6 +59,7 @@ class DecodedPictures:
     mode: Mode
     notes: tuple[str, ...] = ()
     kind: Literal["pictures"] = "pictures"
+    labels_read: Labels | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -71,7 +74,7 @@ class DecodedPictures:
             return self.store.load(row, self.mode, self.size_px), target
         except DataError as error:
             # It could be opened, but not decoded. A run of hours does not end for it.
-            warnings.warn(f"{error} A grey one stands for it.", BalancekitWarning, stacklevel=2)
+            warnings.warn(f"{error}; a grey one stands for it", BalancekitWarning, stacklevel=2)
             shape = (*self.size_px, 3) if self.mode == "RGB" else self.size_px
             return np.full(shape, 127, np.uint8), target
 
@@ -88,7 +91,8 @@ class DecodedPictures:
     def take(self, indices: Sequence[int] | NDArray[np.integer]) -> "DecodedPictures":
         """The data set of chosen samples."""
         chosen = np.asarray(indices, np.int64)
-        return replace(self, labels=self.labels.take(chosen), rows=self.rows[chosen])
+        labels = self.labels.take(chosen)
+        return replace(self, labels=labels, rows=self.rows[chosen], labels_read=None)
 
     def prepared(self, train_indices: Sequence[int] | NDArray[np.integer]) -> "DecodedPictures":
         """The data set itself: nothing of it is learnt."""
@@ -146,6 +150,7 @@ def pictures_of_store(
         size_px=size,
         mode=mode,
         notes=notes,
+        labels_read=labels if problems else None,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from balancekit.errors import DataError
 from balancekit.labels import Labels
 from balancekit.sources.datasets.columns import Columns
+from balancekit.sources.datasets.encoders import EncodedColumn, RowEncoder
 from balancekit.sources.datasets.features import Features, fit_features
 from balancekit.sources.datasets.targets import n_outputs_of, target_of, targets_of
 
@@ -75,6 +76,17 @@ class TableDataset:
         features = fit_features(self.columns, np.arange(len(self.targets)))
         return features, features.of(self.columns)
 
+    @cached_property
+    def encoder(self) -> RowEncoder:
+        """What makes features of other rows, as they are made of these."""
+        columns = self.columns.columns
+        return RowEncoder(
+            columns=tuple(
+                EncodedColumn(name=columns[at].name, kind=columns[at].kind, code=code)
+                for at, code in self._encoded[0].codes.items()
+            )
+        )
+
     @property
     def input_shape(self) -> tuple[int, ...]:
         """(n_features,)."""
@@ -98,6 +110,17 @@ class TableDataset:
         """
         features = fit_features(self.columns, self.rows[np.asarray(train_indices, np.int64)])
         return replace(self, encoded=(features, features.of(self.columns)))
+
+    def with_rows(self, columns: Columns, labels: Labels) -> "TableDataset":
+        """The data set of other rows, their features made as those of these.
+
+        Args:
+            columns: those of the encoder, in its order.
+            labels: of the other rows.
+        """
+        other = TableDataset.of_columns(columns, labels)
+        features = Features(dict(enumerate(column.code for column in self.encoder.columns)))
+        return replace(other, encoded=(features, features.of(columns)))
 
     def __repr__(self) -> str:
         """A line, not all samples."""

@@ -1,6 +1,7 @@
 """Columns of CSV, JSON lines, Parquet and Arrow tables, read by DuckDB in the order of labels."""
 
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ from balancekit.sources.datasets.columns import (
     NUMBER_SHARE,
     Column,
     Columns,
+    Kind,
     coded,
     column_of_cells,
     finite,
 )
+from balancekit.sources.datasets.known_columns import column_of_kind, refuse_lacking, tell_broken
 from balancekit.sources.tables import TableSource
 from balancekit.sources.tables.column_roles import SPLIT_COLUMNS, SPLIT_FLAGS
 from balancekit.sources.tables.head import head_of_json
@@ -23,53 +26,131 @@ from balancekit.sources.tables.scan import Scan, literal
 from balancekit.sources.tables.shards import read_rows
 from balancekit.sources.tables.target import text_of_cell
 
-__all__ = ["picture_bytes", "table_columns"]
+__all__ = ["columns_of_kinds", "picture_bytes", "table_columns"]
 
 MANY_COLUMNS = 100
 """DuckDB plans some expressions for each of a thousand columns longer than it reads them."""
 
 NOT_CELLS = ("BLOB", "[]", "STRUCT", "MAP", "UNION", "VARIANT", "BIT")
-MISSING_SQL = ", ".join(literal(text) for text in sorted(MISSING_TEXTS))
+MISSING_SQL = literal("|".join(re.escape(text) for text in sorted(MISSING_TEXTS)))
 
 
-def table_columns(source: TableSource) -> Columns:
+def table_columns(
+    source: TableSource, most_rows: int | None = None, kinds: Mapping[str, Kind] | None = None
+) -> Columns:
     """The columns beside the labels, with as many rows as `source.read_labels()` has.
 
+    Args:
+        source: of the table.
+        most_rows: first rows of the first files that are read; all of all if not given.
+        kinds: of the columns to read, by name; all columns, as their cells tell it, if None.
+
     Raises:
-        DataError: no file can be read.
+        DataError: no file can be read, or one of the columns is missing or of another kind.
     """
-    scans = [scan for scan in source.scans if _gives_labels(scan, source)]
+    scans = [scan for scan in source.scans if most_rows or _gives_labels(scan, source)]
+    scans = scans[:1] if most_rows else scans
+    rows_of = {scan: _where(scan, source, most_rows) for scan in scans}
+    if kinds is not None:
+        return columns_of_kinds(rows_of, kinds)
     left_out: dict[str, str] = {}
     names = _names(scans, source, left_out)
     if len(names) > MANY_COLUMNS:
-        return Columns(tuple(_wide(scans, source, names)), left_out)
-    kinds = _kinds(scans, source, names) if names else []
-    read = [_read(scan, source, names, kinds) for scan in scans] if names else []
-    columns = (
-        _joined(name, kinds[i], [cells[i] for cells in read]) for i, name in enumerate(names)
+        return Columns(tuple(_wide(rows_of, names)), left_out)
+    found = _kinds(_counts(rows_of, names)) if names else []
+    return Columns(tuple(_narrow(rows_of, dict(zip(names, found, strict=True)))), left_out)
+
+
+def columns_of_kinds(rows_of: Mapping[Scan, str], kinds: Mapping[str, Kind]) -> Columns:
+    """The columns of a training part, in its order; a warning tells of cells that do not fit.
+
+    Args:
+        rows_of: SQL of the rows of each scan.
+        kinds: of the columns, by name.
+
+    Raises:
+        DataError: a column is missing, or its cells are of another kind.
+    """
+    for scan in rows_of:
+        refuse_lacking(kinds, [*_columns_of(scan), *(n for n in kinds if _is_field(scan, n))])
+    if len(kinds) > MANY_COLUMNS:
+        return Columns(tuple(_wide(rows_of, list(kinds), kinds)))
+    counts = _counts(rows_of, list(kinds))
+    at = {"text": 0, "number": 1, "day": 2}
+    read_as = dict(kinds)
+    for (name, kind), row in zip(kinds.items(), counts.tolist(), strict=True):
+        if kind == "number" and not row[1]:
+            read_as[name] = "text"  # truth values, perhaps
+        elif row[at[kind]] < row[0]:
+            first = _first_broken(rows_of, name, kind)
+            tell_broken(name, kind, (row[0] - row[at[kind]], row[0]), first)
+    columns = _narrow(rows_of, read_as)
+    return Columns(
+        tuple(
+            one if one.kind == kind else column_of_kind(one.name, one.cells(), kind)
+            for one, kind in zip(columns, kinds.values(), strict=True)
+        )
     )
-    return Columns(tuple(columns), left_out)
 
 
-def _wide(scans: Sequence[Scan], source: TableSource, names: Sequence[str]) -> Iterator[Column]:
+def _columns_of(scan: Scan) -> Mapping[str, str]:
+    """Columns of a scan, and their types where they have some."""
+    if scan.kind == "jsonl":
+        return dict.fromkeys(head_of_json(scan).columns, "")
+    return dict(scan.columns if scan.dialect is None else dict.fromkeys(scan.dialect.columns, ""))
+
+
+def _is_field(scan: Scan, name: str) -> bool:
+    """Whether a name is that of a field within a column: a.b."""
+    names = _columns_of(scan)
+    return scan.is_typed and name not in names and name.partition(".")[0] in names
+
+
+def _first_broken(rows_of: Mapping[Scan, str], name: str, kind: Kind) -> tuple[int, object]:
+    """Row and text of the first cell that is not of the kind of its column."""
+    for scan, rows in rows_of.items():
+        cells = f"{_text(scan, name)} AS found, {_SQL_OF[kind](scan, name)} AS number"
+        numbered = f"SELECT {cells}, row_number() OVER () AS place {rows}"
+        broken = "found IS NOT NULL AND number IS NULL ORDER BY place LIMIT 1"
+        found = scan.query(f"FROM ({numbered}) SELECT place, found WHERE {broken}").fetchall()
+        if found:
+            return int(found[0][0]), found[0][1]
+    raise AssertionError(f"{name}: no cell is broken")
+
+
+def _narrow(rows_of: Mapping[Scan, str], kinds: Mapping[str, Kind]) -> Iterator[Column]:
+    """Columns whose cells DuckDB makes numbers or texts of."""
+    read = [_read(scan, rows, kinds) for scan, rows in rows_of.items()] if kinds else []
+    for i, (name, kind) in enumerate(kinds.items()):
+        yield _joined(name, kind, [cells[i] for cells in read])
+
+
+def _wide(
+    rows_of: Mapping[Scan, str], names: Sequence[str], kinds: Mapping[str, Kind] | None = None
+) -> Iterator[Column]:
     """Columns of a table that has many, their cells read as they are and told by Python."""
     read: list[list[Any]] = []
-    for scan in scans:
+    for scan, rows in rows_of.items():
         cells = (
             f"{scan.cell(n) if scan.is_typed else text_of_cell(scan, n)} AS c{i}"
             if scan.has(n)
             else f"NULL AS c{i}"
             for i, n in enumerate(names)
         )
-        found = scan.query(f"SELECT {', '.join(cells)} {_where(scan, source)}").fetchnumpy()
+        found = scan.query(f"SELECT {', '.join(cells)} {rows}").fetchnumpy()
         read.append(list(found.values()))
     for i, name in enumerate(names):
         parts = [cells[i] for cells in read]
-        if all(isinstance(part, np.ndarray) and part.dtype.kind in "biuf" for part in parts):
+        are_numbers = all(isinstance(p, np.ndarray) and p.dtype.kind in "biuf" for p in parts)
+        if are_numbers and (kinds is None or kinds[name] == "number"):
             filled = [np.ma.filled(np.ma.asarray(p).astype(np.float64), np.nan) for p in parts]
             yield Column(name, numbers=finite(np.concatenate(filled)))
         else:
-            yield column_of_cells(name, [c for p in parts for c in np.ma.asarray(p).tolist()])
+            flat: list[Any] = [c for p in parts for c in np.ma.asarray(p).tolist()]
+            if kinds is None:
+                yield column_of_cells(name, flat)
+            else:
+                yield column_of_kind(name, flat, kinds[name])
 
 
 def picture_bytes(source: TableSource) -> list[bytes | None]:
@@ -104,13 +185,7 @@ def _names(scans: Iterable[Scan], source: TableSource, left_out: dict[str, str])
     """Columns that may hold features, in the order of the data."""
     found: dict[str, str] = {}
     for scan in scans:
-        if scan.kind == "jsonl":
-            names = dict.fromkeys(head_of_json(scan).columns, "")
-        elif scan.dialect is not None:
-            names = dict.fromkeys(scan.dialect.columns, "")
-        else:
-            names = dict(scan.columns)
-        for name, kind in names.items():
+        for name, kind in _columns_of(scan).items():
             found.setdefault(name, kind)
     split = {source.rows.column} if source.rows else set()
     kept = []
@@ -133,7 +208,8 @@ def _text(scan: Scan, name: str) -> str:
     if not scan.has(name):
         return "CAST(NULL AS VARCHAR)"
     text = f"trim({text_of_cell(scan, name)})"
-    return f"CASE WHEN lower({text}) NOT IN ({MISSING_SQL}) THEN {text} END"
+    # A pattern: DuckDB makes a join of a long IN, and a join gives rows in any order.
+    return f"CASE WHEN NOT regexp_full_match(lower({text}), {MISSING_SQL}) THEN {text} END"
 
 
 def _number(scan: Scan, name: str) -> str:
@@ -157,43 +233,50 @@ def _day(scan: Scan, name: str) -> str:
     return f"epoch(TRY_CAST({_text(scan, name)} AS TIMESTAMP)) / 86400"
 
 
-def _where(scan: Scan, source: TableSource) -> str:
-    rows = f" AND {source.rows.sql(scan)}" if source.rows else ""
-    return f"FROM rows WHERE NOT ({scan.broken}){rows}"
+def _where(scan: Scan, source: TableSource, most_rows: int | None = None) -> str:
+    """SQL of the rows that have labels, or of the first of them."""
+    split = f" AND {source.rows.sql(scan)}" if source.rows else ""
+    rows = f"FROM rows WHERE NOT ({scan.broken}){split}"
+    return rows if most_rows is None else f"FROM ({rows} LIMIT {most_rows})"
 
 
-def _kinds(scans: Sequence[Scan], source: TableSource, names: Sequence[str]) -> list[str]:
-    """What nearly all cells of each column are: "number", "day" or "text"."""
+def _counts(rows_of: Mapping[Scan, str], names: Sequence[str]) -> NDArray[np.int64]:
+    """Cells of each column that are known, that are numbers, and days: [n_columns, 3]."""
     counts = np.zeros((len(names), 3), np.int64)
-    for scan in scans:
+    for scan, rows in rows_of.items():
         cells = (sql(scan, name) for name in names for sql in (_text, _number, _day))
         asked = ", ".join(f"count({cell}) AS c{i}" for i, cell in enumerate(cells))
-        (found,) = scan.query(f"SELECT {asked} {_where(scan, source)}").fetchall()
+        (found,) = scan.query(f"SELECT {asked} {rows}").fetchall()
         counts += np.array(found, np.int64).reshape(-1, 3)
-    known, numbers, days = counts.T
-    are_numbers, are_days = (n >= NUMBER_SHARE * known for n in (numbers, days))
-    kinds = np.where(are_numbers, "number", np.where(are_days, "day", "text"))
-    return [str(kind) for kind in kinds]
+    return counts
 
 
-def _read(
-    scan: Scan, source: TableSource, names: Sequence[str], kinds: Sequence[str]
-) -> list[NDArray[Any]]:
+def _kinds(counts: NDArray[np.int64]) -> list[Kind]:
+    """What nearly all cells of each column are."""
+    return [
+        "number" if n >= NUMBER_SHARE * known else "day" if d >= NUMBER_SHARE * known else "text"
+        for known, n, d in counts.tolist()
+    ]
+
+
+_SQL_OF = {"number": _number, "day": _day, "text": _text}
+
+
+def _read(scan: Scan, rows: str, kinds: Mapping[str, Kind]) -> list[NDArray[Any]]:
     """The cells of a scan, column by column: float64, or objects with None."""
-    sql_of = {"number": _number, "day": _day, "text": _text}
     asked = ", ".join(
-        f"{sql_of[kind](scan, name)} AS c{i}"
-        for i, (name, kind) in enumerate(zip(names, kinds, strict=True))
+        f"{_SQL_OF[kind](scan, name)} AS c{i}" for i, (name, kind) in enumerate(kinds.items())
     )
-    found = scan.query(f"SELECT {asked} {_where(scan, source)}").fetchnumpy()
+    found = scan.query(f"SELECT {asked} {rows}").fetchnumpy()
     return [np.ma.asarray(cells) for cells in found.values()]
 
 
-def _joined(name: str, kind: str, parts: Sequence[Any]) -> Column:
+def _joined(name: str, kind: Kind, parts: Sequence[Any]) -> Column:
     cells: Any = np.ma.concatenate(parts) if len(parts) > 1 else parts[0]  # type: ignore[no-untyped-call]
     if kind == "text":
         is_missing = np.ma.getmaskarray(cells).tolist()
         texts = np.ma.getdata(cells).tolist()
         given = zip(texts, is_missing, strict=True)
         return coded(name, (None if missing else text for text, missing in given))
-    return Column(name, numbers=finite(np.ma.filled(cells.astype(np.float64), np.nan)))
+    numbers = finite(np.ma.filled(cells.astype(np.float64), np.nan))
+    return Column(name, numbers=numbers, are_days=kind == "day")

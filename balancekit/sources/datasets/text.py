@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import DataError
 from balancekit.labels import Labels
-from balancekit.sources.datasets.ngrams import N_BUCKETS, Bags, bags_of_texts
+from balancekit.sources.datasets.encoders import TextEncoder
+from balancekit.sources.datasets.ngrams import Bags, letters_for
 from balancekit.sources.datasets.targets import n_outputs_of, target_of, targets_of
 
 __all__ = ["TextDataset"]
@@ -36,8 +38,7 @@ class TextDataset:
         bags: the n-grams of all texts that were read.
         rows: which of them the samples are: int64 [n].
         targets: of all that were read.
-        n_known: ids of tokens, that of padding included.
-        n_tokens: tokens a sample.
+        encoder: what makes tokens of other texts, as they are made of these.
         token_weights: how much each token should weigh, float32 [n_known], once prepared.
         notes: what was left out, in words.
     """
@@ -46,29 +47,56 @@ class TextDataset:
     bags: Bags
     rows: NDArray[np.int64]
     targets: NDArray[np.generic]
-    n_known: int = N_BUCKETS + 1
-    n_tokens: int = MOST_TOKENS
+    encoder: TextEncoder
     token_weights: NDArray[np.float32] | None = None
     notes: tuple[str, ...] = ()
     kind: Literal["text"] = "text"
 
     @classmethod
     def of_texts(
-        cls, texts: Sequence[str], labels: Labels, notes: tuple[str, ...] = ()
+        cls,
+        texts: Sequence[str],
+        labels: Labels,
+        notes: tuple[str, ...] = (),
+        columns: tuple[str, ...] = (),
     ) -> "TextDataset":
         """The data set of texts, in the order of their labels.
+
+        Args:
+            texts: of all samples.
+            labels: of them.
+            notes: what was left out, in words.
+            columns: of the table that the texts stand in, if it is one.
 
         >>> data = TextDataset.of_texts(["good", "bad"], Labels.from_names(["yes", "no"]))
         >>> tokens, target = data[1]
         >>> target, int((tokens > 0).sum()) == len(set("bad")) + 9
         (0, False)
         """
-        if len(texts) != len(labels):
-            raise DataError(f"texts: expected one a label, {len(labels)}, got {len(texts)}")
-        hashed = bags_of_texts(texts)
-        bags = Bags(hashed.tokens + 1, hashed.offsets)  # 0 is padding
-        rows = np.arange(len(labels))
-        return cls(labels=labels, bags=bags, rows=rows, targets=targets_of(labels), notes=notes)
+        _check_lengths(texts, labels)
+        encoder = TextEncoder(
+            letters=letters_for(texts), buckets=None, n_tokens=MOST_TOKENS, columns=columns
+        )
+        return cls(
+            labels=labels,
+            bags=encoder.bags_of(texts),
+            rows=np.arange(len(labels)),
+            targets=targets_of(labels),
+            encoder=encoder,
+            notes=notes,
+        )
+
+    def with_texts(self, texts: Sequence[str], labels: Labels) -> "TextDataset":
+        """The data set of other texts, their tokens made as those of these."""
+        _check_lengths(texts, labels)
+        return replace(
+            self,
+            labels=labels,
+            bags=self.encoder.bags_of(texts),
+            rows=np.arange(len(labels)),
+            targets=targets_of(labels),
+            notes=(),
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -81,9 +109,19 @@ class TextDataset:
         return tokens, target_of(self.targets, int(row))
 
     @property
+    def n_known(self) -> int:
+        """Ids of tokens, that of padding included."""
+        return self.encoder.input_shape[0]
+
+    @property
+    def n_tokens(self) -> int:
+        """Tokens a sample."""
+        return self.encoder.n_tokens
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """(n_known,): what a model of tokens has to know."""
-        return (self.n_known,)
+        return self.encoder.input_shape
 
     @cached_property
     def n_outputs(self) -> int:
@@ -111,14 +149,18 @@ class TextDataset:
         bags = self.bags.renamed(ids)
         lengths = np.diff(bags.offsets)[rows]
         longest = int(np.quantile(lengths, LONGEST_SHARE, method="higher")) if len(lengths) else 1
-        n_tokens = min(max(1, longest), MOST_TOKENS)
+        before = self.encoder.buckets
+        buckets = known if before is None else np.array(before, np.int64)[known - 1]
         # How rare a token is: log of texts over those that carry it, smoothed as scikit-learn's.
         rarity = 1 + np.log((1 + len(rows)) / (1 + seen[known]))
         return replace(
             self,
             bags=bags,
-            n_known=len(known) + 1,
-            n_tokens=n_tokens,
+            encoder=msgspec.structs.replace(
+                self.encoder,
+                buckets=tuple(buckets.tolist()),
+                n_tokens=min(max(1, longest), MOST_TOKENS),
+            ),
             token_weights=np.concatenate([[0], rarity]).astype(np.float32),
         )
 
@@ -130,3 +172,8 @@ class TextDataset:
         """What it is, in words."""
         told = f"{len(self):,} texts as n-grams of letters and words"
         return "; ".join([told, *self.notes])
+
+
+def _check_lengths(texts: Sequence[str], labels: Labels) -> None:
+    if len(texts) != len(labels):
+        raise DataError(f"texts: expected one a label, {len(labels)}, got {len(texts)}")

@@ -1,6 +1,7 @@
 """The texts of a folder of text, and of the columns of a table, in the order of their labels."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,11 +10,25 @@ from balancekit.sources.datasets.columns import Column, Columns
 from balancekit.sources.datasets.features import is_prose
 from balancekit.sources.text_folder import Texts
 
-__all__ = ["prose_of", "texts_of_parts"]
+__all__ = ["Prose", "joined_texts", "prose_of", "texts_of_parts"]
 
 FEW_KINDS = 10
 FEW_OTHERS = 3
 """Columns beside a text up to which the text is what a sample is."""
+
+
+class Prose(NamedTuple):
+    """The texts of a table.
+
+    Attributes:
+        texts: one a row.
+        columns: names of those that they stand in.
+        notes: what was left out, in words.
+    """
+
+    texts: list[str]
+    columns: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def texts_of_parts(parts: Sequence[object]) -> list[str]:
@@ -32,8 +47,8 @@ def _decoded(text: bytes) -> str:
         return text.decode("latin-1")
 
 
-def prose_of(columns: Columns) -> tuple[list[str], tuple[str, ...]] | None:
-    """The texts of a table whose samples are texts, and notes; None if they are rows.
+def prose_of(columns: Columns) -> Prose | None:
+    """The texts of a table whose samples are texts; None if they are rows.
 
     They are texts if a column of sentences has few others beside it, or if there is no other.
     """
@@ -46,11 +61,14 @@ def prose_of(columns: Columns) -> tuple[list[str], tuple[str, ...]] | None:
     others = [column.name for column in columns.columns if column not in prose]
     if len(others) > FEW_OTHERS:
         return None
-    joined = [
-        " \n ".join(filter(None, cells)) for cells in zip(*map(Column.cells, prose), strict=True)
-    ]
     notes = (f"columns left out beside the text: {', '.join(others)}",) if others else ()
-    return joined, notes
+    return Prose(joined_texts(prose), tuple(column.name for column in prose), notes)
+
+
+def joined_texts(columns: Sequence[Column]) -> list[str]:
+    """The texts of each row, behind one another."""
+    rows = zip(*map(Column.cells, columns), strict=True)
+    return [" \n ".join(filter(None, cells)) for cells in rows]
 
 
 def _is_text(column: Column) -> bool:

@@ -1,6 +1,7 @@
 """A data set over the pictures that labels name."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from itertools import islice
 from typing import Literal
@@ -8,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from balancekit.errors import OptionError
+from balancekit.errors import BalancekitWarning, DataError, OptionError
 from balancekit.labels import Labels
 from balancekit.sources.pictures.load import load_picture
 
@@ -18,7 +19,8 @@ __all__ = ["PictureDataset"]
 class PictureDataset:
     """A map-style data set over the picture paths of `labels`: `(array, class id)` each.
 
-    It needs no torch, and fits `torch.utils.data.DataLoader` and `balancekit.build`.
+    It needs no torch, and fits `torch.utils.data.DataLoader` and `balancekit.build`. A grey
+    picture stands for one that cannot be decoded, and a warning names it.
 
     Args:
         labels: labels whose ids are paths, as `read` gives them for an image folder.
@@ -51,10 +53,35 @@ class PictureDataset:
         return len(self._paths)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.uint8], int]:
-        path = self._paths[index]
-        picture = load_picture(path, mode=self._mode, size_px=self._size_px)
+        try:
+            picture = self._load(index)
+        except DataError as error:
+            # A run of hours does not end for one broken file among good ones.
+            picture = self._stand_in(index, error)
+            warnings.warn(f"{error}; a grey one stands for it", BalancekitWarning, stacklevel=2)
         return picture, int(self._class_ids[index])
 
+    def _load(self, index: int) -> NDArray[np.uint8]:
+        return load_picture(self._paths[index], mode=self._mode, size_px=self._size_px)
+
+    def _stand_in(self, index: int, error: DataError) -> NDArray[np.uint8]:
+        """A grey picture of the size of another one, from anywhere in the data.
+
+        Raises:
+            DataError: some others cannot be decoded either, so that the data are what is wrong.
+        """
+        n = len(self)
+        step = max(1, n // MOST_TRIED)
+        for other in range(index % n + step, index % n + min(n, step * MOST_TRIED), step):
+            try:
+                return np.full_like(self._load(other % n), 127)
+            except DataError:
+                continue
+        raise error
+
+
+MOST_TRIED = 20
+"""Pictures that are tried in place of one that cannot be decoded."""
 
 MAX_LOOKED_FOR = 100
 """Ids that are looked for before they are taken for no paths."""

@@ -36,7 +36,7 @@ from balancekit.sources.tables.target import (
     is_missing_cell,
 )
 
-__all__ = ["choose_target"]
+__all__ = ["choose_target", "task_of_sets", "warn_unless_within"]
 
 LABEL_NAMES = (
     "label",
@@ -124,7 +124,7 @@ def _chosen(path: Path, head: Head, options: ReadOptions) -> tuple[Target, str]:
     if block and options.task != "regression":
         _refuse_features(path, head, block)
         how = f"{len(block)} columns of 0 and 1 from {block[0]!r} to {block[-1]!r}"
-        return IndicatorTarget(block, _task_of_sets(options)), how
+        return IndicatorTarget(block, task_of_sets(options)), how
     raise DataError(_no_label_message(path, head))
 
 
@@ -216,7 +216,7 @@ def _is_plainly_class(cells: Sequence[Any]) -> bool:
     return not any(map(is_number, values)) and all(len(value) <= 60 for value in values)
 
 
-def _warn_unless_within(cells: Sequence[Any], delimiter: str, column: str) -> None:
+def warn_unless_within(cells: Sequence[Any], delimiter: str, column: str) -> None:
     """Warn of a delimiter that stands in none of the first cells of a column."""
     texts = [cell for cell in cells if isinstance(cell, str)]
     if texts and len(texts) == len(cells) and not any(delimiter in text for text in texts):
@@ -234,9 +234,9 @@ def _target_of(head: Head, column: str, options: ReadOptions, how: str) -> tuple
     if options.task == "regression":
         return NumberTarget(column, decimal_comma=has_decimal_comma(cells)), how
     declared = head.declared.get(column)
-    sets = SetTarget(column, options.label_delimiter, declared, task=_task_of_sets(options))
+    sets = SetTarget(column, options.label_delimiter, declared, task=task_of_sets(options))
     if options.label_delimiter is not None:
-        _warn_unless_within(cells, options.label_delimiter, column)
+        warn_unless_within(cells, options.label_delimiter, column)
         return sets, f"{how}; split at {options.label_delimiter!r}"
     if any(isinstance(cell, list) for cell in cells):
         return _target_of_lists(sets, [c for c in cells if isinstance(c, list)], how)
@@ -361,10 +361,10 @@ def _indicators_named(
                 f"{shown}. Name one column, or --label-delimiter if its cells hold several."
             )
     how = f"{len(wanted)} columns of 0 and 1, named by you"
-    return IndicatorTarget(wanted, _task_of_sets(options)), how
+    return IndicatorTarget(wanted, task_of_sets(options)), how
 
 
-def _task_of_sets(options: ReadOptions) -> Task:
+def task_of_sets(options: ReadOptions) -> Task:
     """The task of rows that may carry several classes: one each if the user says so."""
     return "classification" if options.task == "classification" else "multilabel"
 

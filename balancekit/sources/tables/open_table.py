@@ -32,7 +32,7 @@ from balancekit.sources.tables.target import (
 )
 from balancekit.stats import Problem, ProblemKind
 
-__all__ = ["open_tables"]
+__all__ = ["look_at_file", "open_tables"]
 
 FILES_A_SCAN = 64
 """Files read by one query: many enough that starting it costs little, few enough to share."""
@@ -242,7 +242,7 @@ def _look_at_all(paths: Sequence[Path], kind: Kind, options: ReadOptions) -> _Fi
     for i, path in enumerate(paths):
         n_bytes = LONG_LOOK_BYTES if i < FILES_LOOKED_AT_LONG else SHORT_LOOK_BYTES
         try:
-            scan, look = _look_at_one(path, kind, options, n_bytes)
+            scan, look = look_at_file(path, kind, options, n_bytes)
         except DataError as error:
             _note(found, str(error))
             continue
@@ -265,9 +265,20 @@ def _look_at_all(paths: Sequence[Path], kind: Kind, options: ReadOptions) -> _Fi
     return found
 
 
-def _look_at_one(
-    path: Path, kind: Kind, options: ReadOptions, n_bytes: int
+def look_at_file(
+    path: Path, kind: Kind, options: ReadOptions, n_bytes: int = LONG_LOOK_BYTES
 ) -> tuple[Scan, Look | None]:
+    """How one file is written, and of CSV its first rows.
+
+    Args:
+        path: of the file.
+        kind: of the file.
+        options: what the user said; a first line of CSV that holds a label is a header.
+        n_bytes: of CSV that are looked at.
+
+    Raises:
+        DataError: it cannot be read.
+    """
     if kind == "csv":
         labels = (options.label,) if isinstance(options.label, str) else options.label or ()
         look = look_at(path, header=options.header, label=labels, n_bytes=n_bytes)

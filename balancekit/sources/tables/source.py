@@ -8,6 +8,7 @@ from functools import reduce
 from itertools import islice
 from operator import add
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -21,6 +22,7 @@ from balancekit.labels import (
     concatenate_labels,
     sort_class_names,
 )
+from balancekit.labels.bins import MOST_BINS_OF_FEW
 from balancekit.sources.parts import CountedShard
 from balancekit.sources.pictures import picture_check_shards, readable
 from balancekit.sources.source import Checks, Format, Source
@@ -36,7 +38,7 @@ from balancekit.sources.tables.shards import (
 from balancekit.sources.tables.target import NumberTarget, Target
 from balancekit.stats import Counts, Problem, ProblemKind, Shard
 
-__all__ = ["TableSource", "with_bins"]
+__all__ = ["TableSource", "warn_of_lost_labels", "with_bins"]
 
 ROWS_A_SHARD = 1 << 30
 """Of one Parquet file, which DuckDB reads on all cores by itself: a range of rows costs more."""
@@ -107,7 +109,7 @@ class TableSource:
                     raise
                 problems = _merged(problems, unreadable_file(str(error)))
         problems = reduce(_merged, (part.problems for part in read), problems)
-        self._warn_of(problems)
+        warn_of_lost_labels(readable(self.path), problems)
         sets = {classes for part in read for classes in part.classes}
         if not any(sets):
             columns = ", ".join(map(repr, self.target.columns[:5]))
@@ -136,19 +138,6 @@ class TableSource:
             if any(not os.path.isabs(name) and _is_file(place / name) for name in first):  # noqa: PTH117
                 return SampleIds.from_names(names, f"{place}/")
         return SampleIds.from_names(names)
-
-    def _warn_of(self, problems: Mapping[ProblemKind, Problem]) -> None:
-        told = [
-            f"{problem.count} {IN_WORDS[kind]} (such as {problem.examples[0]})"
-            for kind, problem in sorted(problems.items())
-            if kind in IN_WORDS
-        ]
-        if told:
-            warnings.warn(
-                f"{readable(self.path)}: {'; '.join(told)}. `balancekit analyze` lists them.",
-                BalancekitWarning,
-                stacklevel=4,
-            )
 
     def order_classes(self, names: set[str]) -> tuple[str, ...]:
         """Declared classes in their order, then the others: by number if all are integers."""
@@ -200,6 +189,26 @@ IN_WORDS: Mapping[ProblemKind, str] = {
     "differ from row numbers behind them",
 }
 """Problems that `read` warns of, as something is missing from the labels that it gives."""
+
+
+def warn_of_lost_labels(where: str, problems: Mapping[ProblemKind, Problem]) -> None:
+    """Warn of labels that are missing, as their cells say none that can be used.
+
+    Args:
+        where: they were read, in words.
+        problems: that were met.
+    """
+    told = [
+        f"{problem.count} {IN_WORDS[kind]} (such as {problem.examples[0]})"
+        for kind, problem in sorted(problems.items())
+        if kind in IN_WORDS
+    ]
+    if told:
+        warnings.warn(
+            f"{where}: {'; '.join(told)}. `balancekit analyze` lists them.",
+            BalancekitWarning,
+            stacklevel=4,
+        )
 
 
 MAX_LOOKED_FOR = 100
@@ -278,26 +287,18 @@ def with_bins(source: TableSource, like: Bins | None = None) -> tuple[TableSourc
     target = source.target
     assert isinstance(target, NumberTarget)
     low, high, whole = np.inf, -np.inf, True
-    for scan in source.scans:
-        where = f" WHERE {source.rows.sql(scan)}" if source.rows else ""
-        number = target.value_sql(scan)
-        try:
-            connection = scan.query(
-                f"SELECT min(v), max(v), bool_and(v = floor(v)) FROM "
-                f"(SELECT {number} AS v FROM rows{where})"
-            )
-        except DataError:
-            if source._is_one_file():
-                raise
-            continue  # told when it is counted
-        least, most, all_whole = connection.fetchall()[0]
+    for least, most, all_whole in _asked(source, "min(v), max(v), bool_and(v = floor(v))"):
         if least is not None:
             low, high, whole = min(low, least), max(high, most), whole and bool(all_whole)
     if low > high:
         return source, like
     if like is None:
         try:
-            bins = Bins.over(float(low), float(high), whole=whole)
+            different = None
+            if whole and high - low < MOST_BINS_OF_FEW:
+                found = _asked(source, "DISTINCT v")
+                different = [value for (value,) in found if value is not None]
+            bins = Bins.over(float(low), float(high), whole=whole, values=different)
         except DataError as error:
             raise DataError(
                 f"{source.path}: column {target.column!r}: {error}. Scale them, or say "
@@ -306,3 +307,22 @@ def with_bins(source: TableSource, like: Bins | None = None) -> tuple[TableSourc
     else:
         bins = like.extended(float(low), float(high))
     return replace(source, target=replace(target, bins=bins)), bins
+
+
+def _asked(source: TableSource, what: str) -> Iterator[tuple[Any, ...]]:
+    """What SQL of the numbers v of all rows gives, file by file; files that fail are told later.
+
+    Raises:
+        DataError: there is one file, and it cannot be read.
+    """
+    assert isinstance(source.target, NumberTarget)
+    for scan in source.scans:
+        where = f" WHERE {source.rows.sql(scan)}" if source.rows else ""
+        number = source.target.value_sql(scan)
+        try:
+            connection = scan.query(f"SELECT {what} FROM (SELECT {number} AS v FROM rows{where})")
+        except DataError:
+            if source._is_one_file():
+                raise
+            continue
+        yield from connection.fetchall()

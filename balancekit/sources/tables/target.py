@@ -117,7 +117,10 @@ class SetTarget:
 
     def read(self, scan: Scan, cells: Sequence[Any]) -> Cell:
         """The classes of a row."""
-        value = read_cell(scan, self.column, cells[0])
+        return self.of_value(read_cell(scan, self.column, cells[0]))
+
+    def of_value(self, value: Any) -> Cell:
+        """The classes that a value of the column names."""
         if isinstance(value, str) and self.delimiter is not None:
             value = [part.strip() for part in value.split(self.delimiter)]
         if isinstance(value, str) and self.is_text:

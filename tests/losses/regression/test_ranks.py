@@ -1,11 +1,7 @@
 """Two processes that share their sums equal one that has both batches."""
 
-import subprocess
-import sys
-
 import pytest
 import torch
-import torch.distributed as dist
 
 from balancekit.losses.regression import FDS, GHMRLoss, LDSLoss
 
@@ -36,22 +32,14 @@ def results(parts: slice, sync: str) -> dict[str, torch.Tensor]:
     }
 
 
-def run(rank: int, folder: str) -> None:
-    dist.init_process_group("gloo", init_method=f"file://{folder}/meeting", rank=rank, world_size=2)
+def on_a_rank(rank: int) -> dict[str, torch.Tensor]:
     # Parts of unequal size, as the last batch of an epoch may be.
-    found = results(slice(0, 7) if rank == 0 else slice(7, 10), "auto")
-    torch.save(found, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    return results(slice(0, 7) if rank == 0 else slice(7, 10), "auto")
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ranks")
-    # This file as a script: a test module cannot be imported by its name everywhere.
-    command = [sys.executable, __file__, str(folder)]
-    ranks = [subprocess.Popen([*command, rank]) for rank in ("0", "1")]
-    assert [process.wait(timeout=60) for process in ranks] == [0, 0]
-    return [torch.load(folder / f"{rank}.pt") for rank in (0, 1)]
+def both(two_ranks):
+    return two_ranks(on_a_rank)
 
 
 def test_the_state_of_each_process_is_that_of_the_large_batch(both):
@@ -72,7 +60,3 @@ def test_the_mean_over_processes_is_the_loss_of_the_large_batch(both):
 def test_alone_auto_is_none():
     alone, none = results(slice(None), "auto"), results(slice(None), "none")
     torch.testing.assert_close(alone, none)
-
-
-if __name__ == "__main__":
-    run(int(sys.argv[2]), sys.argv[1])
