@@ -11,7 +11,7 @@ import hypothesis.strategies as st
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancekit import Counts, DataError, Labels, Stats, analyze
 from balancekit.analysis import compare_stats, stats_from_counts
@@ -102,7 +102,6 @@ def stats_bytes(counts, **others):
 
 
 @given(data=st.data(), task=st.sampled_from(TASKS))
-@settings(deadline=None)
 def test_counts_merge_to_the_same_bytes_in_any_order_and_grouping(data, task):
     parts = data.draw(st.lists(shards([task]), min_size=1, max_size=5))
     whole = merge_results(parts, Counts())
@@ -116,7 +115,6 @@ def test_counts_merge_to_the_same_bytes_in_any_order_and_grouping(data, task):
 
 
 @given(one=shards(), other=shards())
-@settings(deadline=None)
 def test_no_number_in_the_json_is_infinite_or_none_at_all(one, other):
     names = tuple(sorted({*one.samples_per_class, *one.per_class()}))
     same_task = msgspec.structs.replace(other, task=one.task)
@@ -307,7 +305,6 @@ def test_an_analysis_that_is_not_there_is_refused(tmp_path):
 
 
 @given(trials=st.integers(1, 500), data=st.data(), confidence=st.sampled_from([0.8, 0.95, 0.99]))
-@settings(deadline=None)  # the first example pays for the import
 def test_the_interval_equals_scipy(trials, data, confidence):
     stats = pytest.importorskip("scipy.stats", reason="SciPy is the reference")
     hits = data.draw(st.integers(0, trials))

@@ -5,7 +5,7 @@ import math
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancekit.analysis import measure_balance
 from balancekit.analysis.balance import (
@@ -68,7 +68,6 @@ def test_the_imbalance_degree_is_its_definition(counts):
 
 
 @given(counts=filled_counts)
-@settings(deadline=None)  # the first example pays for the import
 def test_the_likelihood_ratio_degree_is_the_g_statistic_of_scipy(counts):
     stats = pytest.importorskip("scipy.stats", reason="SciPy is the reference")
     expected = stats.power_divergence(counts, lambda_="log-likelihood").statistic
@@ -86,7 +85,6 @@ def test_groups_are_by_samples_where_counts_are_of_pixels():
 
 
 @given(counts=filled_counts)
-@settings(deadline=None)  # the first example pays for the import
 def test_entropy_equals_scipy(counts):
     stats = pytest.importorskip("scipy.stats", reason="SciPy is the reference")
     # 1e-12: sums of at most 30 float64.

@@ -6,7 +6,7 @@ import itertools
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancekit.analysis import stats_from_counts
 from balancekit.analysis.near_contents import alike, near_groups, near_pairs
@@ -163,7 +163,6 @@ def test_of_many_samples_those_of_all_splits_and_classes_are_shown():
     numbers=st.sets(st.integers(0, 2**64 - 1), max_size=30),
     flips=st.lists(st.tuples(st.integers(0, 29), st.sets(st.integers(0, 63), max_size=8))),
 )
-@settings(deadline=None)
 def test_near_pairs_are_those_of_comparing_all(numbers, flips):
     listed = sorted(numbers)
     for place, bits in flips:

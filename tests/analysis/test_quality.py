@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancekit.analysis import stats_from_counts
 from balancekit.analysis.quality import Histogram, areas_under_curve, mann_whitney_p
@@ -35,7 +35,6 @@ values = st.lists(st.integers(-5, 5), min_size=1, max_size=15)
 
 
 @given(classes=st.lists(values, min_size=2, max_size=4))
-@settings(deadline=None)  # the first example pays for the import
 def test_auc_and_p_equal_the_references(classes):
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is the reference")
     stats = pytest.importorskip("scipy.stats", reason="SciPy is the reference")

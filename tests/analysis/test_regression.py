@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancekit import Labels, analyze
 from balancekit.analysis.regression import BinTable, label_density, on_common_bins
@@ -37,7 +37,6 @@ def test_fractions_are_measured_by_bins():
         lambda values: not all(np.isnan(values))
     )
 )
-@settings(deadline=None)
 def test_the_measures_are_of_the_values(values):
     known = np.array(values)[~np.isnan(values)]
     stats = analyze(Labels.from_values(values))

@@ -3,7 +3,7 @@
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 
 from balancekit.analysis.shift import jensen_shannon, measure_shift, population_stability
 from balancekit.analysis.splits import shift_between
@@ -13,7 +13,6 @@ pairs = st.lists(st.tuples(st.integers(0, 500), st.integers(0, 500)), min_size=1
 
 
 @given(table=pairs)
-@settings(deadline=None)  # the first example pays for the import
 def test_the_divergence_equals_scipy(table):
     distance = pytest.importorskip("scipy.spatial.distance", reason="SciPy is the reference")
     first, second = np.array(table).T

@@ -168,7 +168,7 @@ def test_pictures_are_those_of_a_compose_that_is_reseeded_for_every_sample():
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(
     st.sampled_from(
         [(20, 31), (20, 31, 1), (31, 31, 3), (20, 31, 4), (9, 9, 7), (1, 1, 3), (1, 9)]

@@ -79,7 +79,7 @@ def test_every_kind_of_picture_reads_alike(form):
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from([(0, 0), (0, 8), (2, 0), (2, 8)]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_turned_and_mirrored_pictures_read_alike(seed, spoiling):
     image = spoilt(drawing(seed), *spoiling)
     for other in (np.ascontiguousarray(image[:, ::-1]), np.ascontiguousarray(image.T)):

@@ -5,7 +5,7 @@ import sys
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -53,7 +53,6 @@ def test_turns_are_exact(image, n_quarters):
     assert np.array_equal(native.turn(image, n_quarters), np.rot90(image, n_quarters))
 
 
-@settings(deadline=None)  # the first call loads libraries
 @given(PICTURES, st.sampled_from(Operation.__args__), st.integers(0, 99))
 def test_every_operation_keeps_shape_and_dtype_of_every_picture(image, kind, seed):
     before = image.copy()

@@ -99,7 +99,7 @@ def test_strengths_by_name_leave_one_for_the_others():
 
 
 @given(seed=st.integers(0, 2**63 - 1), index=st.integers(0, 2**40), epoch=st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_first_draws_get_the_base_and_strength_0_is_the_base(seed, index, epoch):
     base = AugmentationPolicy.for_task("natural", backend="native", seed=seed)
     first = key(0, index=index, epoch=epoch)

@@ -112,7 +112,7 @@ def centre_of(found):
 
 
 @pytest.mark.parametrize(("backend", "operation"), CASES)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(
     size=st.tuples(st.integers(90, 140), st.integers(90, 140)),
     is_square=st.booleans(),
@@ -144,7 +144,7 @@ def test_annotations_stay_on_what_they_mark(backend, operation, size, is_square,
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(size=st.tuples(st.integers(90, 140), st.integers(90, 140)), seed=st.integers(0, 2**32))
 def test_masks_follow_deformation_and_what_cannot_follow_is_left(backend, size, seed):
     whole = drawn(*size, seed)

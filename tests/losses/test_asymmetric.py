@@ -54,7 +54,7 @@ def loss_and_gradient(loss, logits, *args, **options):
 # --- formula ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)  # other jobs share the machine
+@settings(max_examples=40)
 @given(
     hnp.arrays(np.float64, (5, 4), elements=st.floats(-8, 8)),
     hnp.arrays(np.float64, (5, 4), elements=st.sampled_from([0.0, 0.3, 1.0])),

@@ -69,7 +69,7 @@ def numpy_loss(z, t, alpha, beta, mu, negative_scale, kappa, gamma):
     return numpy_weights(t, alpha, beta, mu) * (t * positive + (1 - t) * negative)
 
 
-@settings(max_examples=40, deadline=None)  # other jobs share the machine
+@settings(max_examples=40)
 @given(
     hnp.arrays(np.float64, (5, 4), elements=st.floats(-4, 4)),
     hnp.arrays(np.float64, (5, 4), elements=st.sampled_from([0.0, 0.3, 1.0])),

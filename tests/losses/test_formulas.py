@@ -16,7 +16,7 @@ from balancekit.losses import (
 )
 from tests.losses.cases import LOG_PRIOR, WEIGHTS, close, random_logits
 
-hypothesis_settings = settings(max_examples=40, deadline=None)  # other jobs share the machine
+hypothesis_settings = settings(max_examples=40)
 logits_arrays = hnp.arrays(np.float64, (5, 4), elements=st.floats(-8, 8))
 class_arrays = hnp.arrays(np.int64, 5, elements=st.integers(0, 3))
 label_arrays = hnp.arrays(np.int64, (5, 4), elements=st.integers(0, 1))

@@ -22,7 +22,7 @@ def gaussian_weights(p, sigma):
     return np.exp(-((p - 0.5) ** 2) / (2 * sigma**2)) - 0.1 * p
 
 
-@settings(max_examples=40, deadline=None)  # other jobs share the machine
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.floats(0.233, 5))
 def test_the_loss_and_its_gradient_are_the_formula_with_the_weight_held(seed, sigma):
     rng = np.random.default_rng(seed)

@@ -94,7 +94,7 @@ def test_detection_starts_at_minus_log_99():
     torch.testing.assert_close(layer.bias.detach(), torch.full((720,), -math.log(99)))
 
 
-@settings(max_examples=50, deadline=None)  # other jobs share the machine
+@settings(max_examples=50)
 @given(st.lists(st.floats(1e-30, 1 - 2**-20), min_size=2, max_size=5))
 def test_priors_down_to_the_smallest_have_finite_biases(prior):
     for activation in ("sigmoid", "softmax"):

@@ -25,7 +25,7 @@ def smoothed_rows(y, epsilon):
     return rows
 
 
-@settings(max_examples=40, deadline=None)  # other jobs share the machine
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.integers(2, 6))
 def test_the_loss_is_cross_entropy_with_the_targets_of_zhong_2021(seed, n_classes):
     rng = np.random.default_rng(seed)

@@ -30,7 +30,7 @@ from tests.losses.cases import (
     those,
 )
 
-hypothesis_settings = settings(max_examples=40, deadline=None)  # other jobs share the machine
+hypothesis_settings = settings(max_examples=40)
 some_loss = st.sampled_from(sorted(LOSSES))
 seeds = st.integers(0, 999)
 names_of_normalizers = pytest.mark.parametrize("normalizer", ["count", "weight"])

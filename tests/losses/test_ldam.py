@@ -42,7 +42,7 @@ def loss_and_gradient(function, logits, *args, **options):
 # --- margins ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=40, deadline=None)  # other jobs share the machine
+@settings(max_examples=40)
 @given(st.lists(st.integers(1, 10**6), min_size=2, max_size=8), st.floats(0.01, 1))
 def test_margins_fall_with_the_fourth_root_and_end_at_the_widest(counts, max_margin):
     margins = ldam_margins(counts, max_margin)

@@ -518,7 +518,7 @@ def test_sums_over_many_pixels_do_not_overflow_half_precision():
     torch.testing.assert_close(loss, torch.tensor([[1 / 3, 1.0]]))
 
 
-@settings(max_examples=60, deadline=None)  # other jobs share the machine
+@settings(max_examples=60)
 @given(
     st.lists(st.lists(st.floats(-1e4, 1e4, width=32), min_size=6, max_size=6), min_size=1),
     st.floats(0, 3),

@@ -12,7 +12,7 @@ from balancekit.losses.poly import PolyLoss, poly_loss
 from balancekit.weights import power_weights
 
 
-@settings(max_examples=40, deadline=None)  # other jobs share the machine
+@settings(max_examples=40)
 @given(st.integers(0, 10**6), st.floats(-1, 8))
 def test_the_loss_is_that_of_leng_2022(seed, epsilon):
     rng = np.random.default_rng(seed)

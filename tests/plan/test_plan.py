@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancekit import Labels, Plan
 from balancekit.augment import operation_names
@@ -177,7 +177,6 @@ plans = st.builds(
 
 
 @given(one=plans)
-@settings(deadline=None)  # the first example pays for the import of the writer
 def test_any_plan_is_the_same_after_toml(one):
     text = one.to_toml()
     fields = tomllib.loads(text)

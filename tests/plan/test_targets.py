@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancekit import Labels, OptionError, Plan, PlanError
 from balancekit.cli.schema import schema_of
@@ -208,7 +208,6 @@ schedules = st.builds(
 
 
 @given(targets=steady | schedules)
-@settings(deadline=None)  # the first example pays for the import of the writer
 def test_any_targets_are_the_same_after_toml_and_json(targets):
     one = plan(sampling=targets)
     assert msgspec.convert(tomllib.loads(one.to_toml()), Plan) == one

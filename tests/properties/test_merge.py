@@ -162,7 +162,7 @@ tasks = pytest.mark.parametrize("task", TASKS)
 
 @tasks
 @given(data=st.data(), choices=st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_any_cut_order_and_grouping_gives_the_count_of_the_whole(task, data, choices):
     whole, pieces = data.draw(cut_data(task))
     parts = [piece.count() for piece in pieces]
@@ -173,7 +173,7 @@ def test_any_cut_order_and_grouping_gives_the_count_of_the_whole(task, data, cho
 
 @tasks
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_the_whole_is_counted_as_its_labels_say(task, data):
     """The law alone would hold for counts that are always 0."""
     whole, pieces = data.draw(cut_data(task))
@@ -198,7 +198,7 @@ def test_the_whole_is_counted_as_its_labels_say(task, data):
 @pytest.mark.parametrize("engine", [SerialEngine(), ThreadEngine(3)], ids=["one by one", "threads"])
 @tasks
 @given(data=st.data())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_engines_of_this_process_give_the_count_of_the_whole(engine, task, data):
     whole, pieces = data.draw(cut_data(task))
     counts = merge_results(engine.map_shards(count_piece, pieces), Counts())

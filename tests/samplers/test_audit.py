@@ -98,7 +98,7 @@ def per_batch(batches, ids, n_classes):
 
 
 @pytest.mark.parametrize("face", FACES.values(), ids=FACES.keys())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(case=cases())
 def test_an_audit_equals_counting_by_hand(face, case):
     ids, batch_size, options, epochs = case
@@ -129,7 +129,7 @@ def test_an_audit_equals_counting_by_hand(face, case):
 
 
 @pytest.mark.parametrize("face", FACES.values(), ids=FACES.keys())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(case=cases())
 def test_inclusion_probabilities_sum_to_the_draws_and_are_near_them(face, case):
     ids, batch_size, options, epochs = case

@@ -38,7 +38,7 @@ def ranks_of(ids, batch_size, options, world_size):
     ]
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(settings_of_sampler(), st.integers(1, 3))
 def test_every_batch_of_every_rank_holds_each_class_equally_often(made, world_size):
     ids, batch_size, options = made
@@ -56,7 +56,7 @@ def test_every_batch_of_every_rank_holds_each_class_equally_often(made, world_si
         assert max(np.ptp(uses[ids == c]) for c in classes) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(settings_of_sampler())
 def test_each_cycle_of_the_classes_holds_each_once(made):
     ids, _, options = made
@@ -67,7 +67,7 @@ def test_each_cycle_of_the_classes_holds_each_once(made):
             assert len(set(ids[cycle])) == len(cycle)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(settings_of_sampler())
 def test_small_batches_hold_no_class_twice_and_large_classes_repeat_no_sample(made):
     ids, batch_size, options = made
@@ -82,7 +82,7 @@ def test_small_batches_hold_no_class_twice_and_large_classes_repeat_no_sample(ma
             assert max(Counter(i for i in batch if large[ids[i]]).values(), default=1) == 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(settings_of_sampler(), st.integers(1, 4))
 def test_what_stands_at_a_place_does_not_depend_on_the_number_of_ranks(made, world_size):
     ids, batch_size, options = made
@@ -96,7 +96,7 @@ def test_what_stands_at_a_place_does_not_depend_on_the_number_of_ranks(made, wor
     assert list(together) == [i for step in zip(*dealt, strict=True) for b in step for i in b]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(settings_of_sampler(), st.integers(1, 3), st.integers(1, 3), st.data())
 def test_training_goes_on_at_every_draw_at_any_world_size(made, world_size, later, data):
     ids, batch_size, options = made

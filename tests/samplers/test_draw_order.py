@@ -72,7 +72,7 @@ def batches_of(draws, values):
     return [row[here] for row, here in zip(values, draws.filled, strict=True)]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(orders())
 def test_epochs_and_batches_hold_each_class_within_one_of_its_share(made):
     order, class_of = made
@@ -104,7 +104,7 @@ def _check_uses(order, class_of, epochs):
     assert order.quotas.before(epochs).tolist() == totals
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(orders())
 def test_uses_of_two_samples_of_a_class_never_differ_by_more_than_one(made):
     _check_uses(*made, epochs=4)
@@ -119,7 +119,7 @@ SCHEDULES = st.builds(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(orders(SCHEDULES))
 def test_uses_stay_even_while_a_schedule_moves_the_shares(made):
     _check_uses(*made, epochs=7)
@@ -133,7 +133,7 @@ def test_a_schedule_leads_from_its_start_to_its_end():
     assert order.quotas.before(12)[1] == sum(order.quotas.draws_per_class(e)[1] for e in range(12))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(orders())
 def test_a_batch_repeats_a_sample_only_if_its_class_is_too_small(made):
     order, class_of = made
@@ -148,7 +148,7 @@ def test_a_batch_repeats_a_sample_only_if_its_class_is_too_small(made):
                     assert len(set(of_class.tolist())) == len(of_class)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(orders(), st.data())
 def test_any_stretch_of_batches_is_reached_without_the_ones_before(made, data):
     order, _ = made
@@ -160,7 +160,7 @@ def test_any_stretch_of_batches_is_reached_without_the_ones_before(made, data):
     assert np.array_equal(order.repeats(2, part), order.repeats(2, whole)[first:last])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(orders())
 def test_repeats_number_the_draws_of_a_sample_within_its_epoch(made):
     order, _ = made
@@ -174,7 +174,7 @@ def test_repeats_number_the_draws_of_a_sample_within_its_epoch(made):
         assert all(sorted(repeats) == list(range(len(repeats))) for repeats in seen.values())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(orders(), st.integers(2, 4), st.integers(1, 6))
 def test_every_rank_holds_the_classes_in_proportion_and_its_places_of_the_whole(
     made, world_size, batch_size
@@ -194,7 +194,7 @@ def test_every_rank_holds_the_classes_in_proportion_and_its_places_of_the_whole(
             assert np.all(np.abs(counts - wanted) < 1 + ROUNDING)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(orders(), st.integers(1, 24), st.integers(1, 3))
 def test_uses_stay_even_when_the_batches_change_in_size(made, width, epoch):
     order, class_of = made

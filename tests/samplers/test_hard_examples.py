@@ -61,7 +61,7 @@ def shares_by_hand(ids, known, losses, gamma, uniform_share):
     return shares / np.bincount(ids)[ids]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases())
 def test_uses_are_those_of_the_rule_rounded_down_or_up(case):
     ids, options, known, losses = case
@@ -75,7 +75,7 @@ def test_uses_are_those_of_the_rule_rounded_down_or_up(case):
         assert np.all(uses[shares == 0] == 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases())
 def test_which_class_stands_where_is_as_without_losses(case):
     ids, options, known, losses = case
@@ -108,7 +108,7 @@ def test_over_seeds_each_sample_is_drawn_as_often_as_its_share_says():
     assert np.sum((counts - wanted) ** 2 / wanted) < 32.9
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(label_sets(), st.integers(1, 9), st.integers(0, 99))
 def test_without_losses_the_samples_of_a_class_are_drawn_evenly(ids, batch_size, seed):
     sampler = HardExampleSampler(ids, batch_size, seed=seed)
@@ -117,7 +117,7 @@ def test_without_losses_the_samples_of_a_class_are_drawn_evenly(ids, batch_size,
         assert np.ptp(uses[ids == c]) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(), st.data())
 def test_a_resumed_sampler_goes_on_exactly_also_as_losses_change(case, data):
     ids, options, known, losses = case
@@ -149,7 +149,7 @@ def test_a_resumed_sampler_goes_on_exactly_also_as_losses_change(case, data):
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(cases(), st.data())
 def test_a_sampler_resumes_within_a_batch_too(case, data):
     ids, options, known, losses = case
@@ -255,7 +255,7 @@ def test_a_resumable_loader_saves_the_losses_of_now():
     assert first + rest == whole
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 400), st.data())
 def test_a_batch_repeats_a_sample_only_if_its_share_is_large_or_it_lies_on_a_border(n, data):
     batch_size = data.draw(st.integers(1, 12))

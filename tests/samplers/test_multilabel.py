@@ -72,7 +72,7 @@ def share_per_sample(strata, n_samples) -> np.ndarray:
 # --- label sets ---------------------------------------------------------------------------------
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(label_sets())
 def test_label_sets_are_those_that_a_dictionary_finds(labels):
     sets = LabelSets.of(labels)
@@ -86,7 +86,7 @@ def test_label_sets_are_those_that_a_dictionary_finds(labels):
     assert Counter(expected) == dict(zip(found, sets.n_samples.tolist(), strict=True))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(label_sets())
 def test_sets_of_the_rarest_class_come_first_and_the_set_of_none_last(labels):
     sets = LabelSets.of(labels)
@@ -136,7 +136,7 @@ def factors_of_detectron(labels: Labels, threshold: float, by_instances: bool) -
     return [max((factor[c] for c in set(classes)), default=1.0) for classes in pictures]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(label_sets(), st.floats(1e-4, 1), st.sampled_from(["image", "image-and-instance"]))
 def test_repeat_factors_are_those_of_detectron(labels, threshold, counting):
     targets = RepeatFactor(threshold=threshold, counting=counting)
@@ -193,7 +193,7 @@ def assert_closest_to_even(labels: Labels, solution, max_repeats: float = math.i
         assert np.all(table[~free] @ multipliers >= math.log(max_repeats) - 1e-6)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(label_sets(), st.integers(0, 999))
 def test_marginals_of_a_tilt_of_the_data_give_that_tilt_back(labels, seed):
     sets = LabelSets.of(labels)
@@ -208,7 +208,7 @@ def test_marginals_of_a_tilt_of_the_data_give_that_tilt_back(labels, seed):
     assert sets.marginals(solved) == pytest.approx(wanted, rel=1e-4)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     label_sets(),
     st.sampled_from([Uniform(), Natural(), Power(alpha=0.5), Power(alpha=-1.0)]),
@@ -231,7 +231,7 @@ def test_every_sample_keeps_within_its_repeats_and_the_report_is_true(labels, ta
         assert bool(bound) == (missed or not table[:, c].any())
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(label_sets(), st.floats(1.2, 10))
 def test_draws_below_the_most_repeats_are_those_of_one_tilt(labels, most):
     solution = solve_marginals(labels, Power(alpha=0.7), min_repeats=0, max_repeats=most)

@@ -141,7 +141,7 @@ _HOPS = st.lists(
     ],
     ids=["draws", "batches", "two streams", "pk"],
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     hops=_HOPS,
     targets=st.sampled_from(

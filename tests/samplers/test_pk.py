@@ -66,7 +66,7 @@ def spread_by_class(uses, ids):
     return max(np.ptp(uses[ids == c]) for c in np.unique(ids))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.integers(1, 40), st.integers(1, 60), st.booleans(), st.integers(0, 2**40), st.integers(0, 90)
 )
@@ -96,7 +96,7 @@ def test_all_pairs_of_items_meet_in_runs(size, run):
     assert meetings.min() > 0.3 * meetings.mean()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(settings_of_sampler(), st.integers(1, 3))
 def test_every_batch_of_every_rank_holds_its_classes_and_samples(made, world_size):
     ids, options = made
@@ -113,7 +113,7 @@ def test_every_batch_of_every_rank_holds_its_classes_and_samples(made, world_siz
         assert spread_by_class(uses, ids) <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(settings_of_sampler(), st.integers(1, 4))
 def test_the_ranks_take_the_batches_of_one_process_in_turn(made, world_size):
     ids, options = made
@@ -126,7 +126,7 @@ def test_the_ranks_take_the_batches_of_one_process_in_turn(made, world_size):
     assert one_by_one(parts) == list(one)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(settings_of_sampler(), st.integers(1, 3), st.integers(1, 4), st.data())
 def test_training_goes_on_at_every_step_at_any_world_size(made, world_size, later, data):
     ids, options = made
@@ -169,7 +169,7 @@ def test_a_pass_that_changed_ranks_twice_leaves_no_batch_out_in_between(begun):
     assert taken == whole[: 12 - n_left]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(settings_of_sampler(), st.data())
 def test_any_batch_is_reached_at_once_and_keys_do_not_collide(made, data):
     ids, options = made

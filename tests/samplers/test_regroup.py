@@ -19,7 +19,7 @@ def label_sets(draw):
     return np.random.default_rng(draw(st.integers(0, 99))).permutation(ids)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(label_sets(), st.none() | st.integers(1, 40), st.integers(1, 12), st.integers(1, 3))
 def test_an_epoch_holds_m_of_each_class_filled_up_to_whole_batches(
     ids, max_num, batch_size, world_size
@@ -41,7 +41,7 @@ def test_an_epoch_holds_m_of_each_class_filled_up_to_whole_batches(
         assert np.ptp(per_class) <= (len(draws) % len(classes) > 0)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(label_sets(), st.integers(1, 20), st.integers(0, 2**40))
 def test_every_sample_is_reached_in_as_few_epochs_as_can_be(ids, max_num, seed):
     sampler = RegroupSampler(ids, 1, max_num=max_num, seed=seed)

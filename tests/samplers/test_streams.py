@@ -58,7 +58,7 @@ STREAMS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     labels=STREAMS,
     max_repeats=st.integers(1, 6),
@@ -569,7 +569,6 @@ def test_a_bunched_class_names_the_buffer_as_its_bound():
 # --- the shares that can be reached -----------------------------------------------------------
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.floats(0.01, 1), st.floats(1e-4, 1)), min_size=2, max_size=8),
     st.integers(1, 20),

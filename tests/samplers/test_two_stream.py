@@ -48,7 +48,7 @@ def shares_of(targets, ids):
     return shares / shares.sum()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(settings_of_sampler(), st.integers(1, 3))
 def test_each_half_holds_every_class_in_its_share_on_every_rank(made, world_size):
     ids, size, options = made
@@ -70,7 +70,7 @@ def test_each_half_holds_every_class_in_its_share_on_every_rank(made, world_size
             assert np.ptp(uses[:, ids == c], axis=1).max() <= 1
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(settings_of_sampler(), st.integers(1, 3))
 def test_what_stands_at_a_place_does_not_depend_on_the_number_of_ranks(made, world_size):
     ids, size, options = made
@@ -82,7 +82,7 @@ def test_what_stands_at_a_place_does_not_depend_on_the_number_of_ranks(made, wor
     assert list(together) == [batch for step in zip(*parts, strict=True) for batch in step]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(settings_of_sampler(), st.integers(1, 3), st.integers(1, 4), st.data())
 def test_training_goes_on_at_every_step_at_any_world_size(made, world_size, later, data):
     ids, size, options = made
@@ -102,7 +102,7 @@ def test_training_goes_on_at_every_step_at_any_world_size(made, world_size, late
     assert went_on == rest[: len(rest) // later * later]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(settings_of_sampler())
 def test_keys_of_the_halves_do_not_collide(made):
     ids, size, options = made

@@ -344,9 +344,7 @@ LINES = st.sampled_from([*WEATHER.splitlines(), *FLAGS.splitlines(), "{", "}", "
 MUTATED = st.lists(LINES | st.text(max_size=20), max_size=14).map("\n".join)
 
 
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=200) | MUTATED.map(lambda t: t.encode("utf-8", "surrogatepass")))
 @pytest.mark.filterwarnings("ignore::balancekit.errors.BalancekitWarning")
 @pytest.mark.parametrize("suffix", [".arff", ".dat"])

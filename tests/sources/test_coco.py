@@ -568,9 +568,7 @@ def test_counts_too_large_to_list_are_analysed_all_the_same(tmp_path):
 
 # --- anything at all ----------------------------------------------------------------------------
 
-FUZZ = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 ANYTHING = st.recursive(
     st.none()
     | st.booleans()

@@ -352,7 +352,7 @@ def test_broken_lines_leave_rows_and_labels_in_step(tmp_path):
     assert len(pairs) == 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.none() | st.floats() | st.integers() | st.text(), min_size=1, max_size=30))
 def test_any_cells_make_finite_features_or_a_reason(cells):
     labels = read(["a", "b"] * 20).take(range(len(cells)))
@@ -513,7 +513,7 @@ def test_empty_texts_have_no_token():
     assert [int((data[i][0] > 0).sum()) for i in range(3)] == [0, 0, 4]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.text(max_size=30), min_size=1, max_size=8))
 def test_the_tokens_of_a_text_hang_on_it_alone(texts):
     labels = read(["a"] * len(texts))

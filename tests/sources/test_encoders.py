@@ -118,7 +118,7 @@ def test_many_columns_are_encoded_as_they_were_read(tmp_path):
     np.testing.assert_array_equal(features, features_of(dataset))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.lists(st.none() | st.floats(width=32) | st.integers(-99, 99), min_size=4, max_size=20),
     st.data(),
@@ -353,6 +353,12 @@ def test_data_of_other_columns_or_of_another_kind_are_refused(tmp_path, frame, t
     of_lines = open_dataset(tmp_path, format="text")
     with pytest.raises(DataError, match="expected texts in files of their own or a text a line"):
         open_dataset(texts.assign(label=["none", "worn"] * 15), like=of_lines)
+
+
+def test_columns_of_one_name_cannot_be_told_in_other_rows():
+    frame = pd.DataFrame([[1, 2, "a"], [3, 5, "b"]] * 4, columns=["x", "x", "label"])
+    with pytest.raises(DataError, match=r"different names.*\['x'\] more than once"):
+        _ = open_dataset(frame).encoder
 
 
 def test_like_is_a_data_set_and_has_a_size_of_its_own(frame):

@@ -75,7 +75,7 @@ NAMES = st.text("ab ;,1", max_size=5)
 
 
 @given(cells=st.lists(st.none() | NAMES, min_size=1, max_size=12))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_a_frame_is_read_as_its_file_is(cells, tmp_path_factory):
     cells = ["a;b", *cells]
     frame = pd.DataFrame({"x": range(len(cells)), "tags": pd.Series(cells, dtype=object)})

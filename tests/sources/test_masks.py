@@ -425,9 +425,7 @@ def test_what_holds_no_masks_is_refused_in_words(tmp_path, options, words):
         read(tmp_path / "x.png", format="masks")
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.filterwarnings("ignore")
 def test_any_bytes_give_labels_or_an_error_of_ours(tmp_path, data):

@@ -227,9 +227,7 @@ def whole_file(suffix):
     return file.getvalue()
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("suffix", [".npy", ".npz"])

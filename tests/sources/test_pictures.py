@@ -366,9 +366,7 @@ def file_of(suffix):
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("suffix", ["jpg", "png", "gif", "webp", "tiff", "bmp", "ppm"])
 @given(data=st.data())
-@settings(
-    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_change_of_bytes_ends_a_check_or_raises_what_is_not_ours(tmp_path, suffix, data):
     content = bytearray(file_of(suffix))
     place = st.integers(0, len(content) - 1)

@@ -319,7 +319,7 @@ def counted(shards):
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_sharding_and_order_gives_the_same_counts(tmp_path_factory, seed):
     draw = random.Random(seed)
     folder = tmp_path_factory.mktemp("law")

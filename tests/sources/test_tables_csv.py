@@ -115,7 +115,7 @@ cells = st.text(
 
 
 @given(rows=st.lists(st.tuples(cells, cells), min_size=1, max_size=8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_what_the_csv_module_writes_is_read_back(tmp_path_factory, rows):
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows([("x", "label"), *rows])

@@ -86,7 +86,7 @@ def counted_or_refused(path, kind, options):
 
 @pytest.mark.parametrize("kind", SEEDS)
 @given(changes=CHANGES, options=OPTIONS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_a_table_that_was_tampered_with(tmp_path_factory, kind, changes, options):
     path = tmp_path_factory.mktemp("fuzz") / f"t.{kind}"
     path.write_bytes(changed(SEEDS[kind], changes))
@@ -95,7 +95,7 @@ def test_a_table_that_was_tampered_with(tmp_path_factory, kind, changes, options
 
 @pytest.mark.parametrize("kind", SEEDS)
 @given(content=st.binary(max_size=200), options=OPTIONS)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_bytes(tmp_path_factory, kind, content, options):
     path = tmp_path_factory.mktemp("fuzz") / f"t.{kind}"
     path.write_bytes(content)

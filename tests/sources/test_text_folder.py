@@ -235,9 +235,7 @@ def test_what_is_no_folder_of_text_is_refused_in_words(tmp_path):
         read(tmp_path, split="train")
 
 
-@settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=st.binary(max_size=60), second=st.binary(max_size=60))
 @pytest.mark.filterwarnings("ignore::balancekit.errors.BalancekitWarning")
 def test_any_bytes_give_labels_or_an_error_of_ours(tmp_path, first, second):

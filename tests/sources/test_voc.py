@@ -369,9 +369,7 @@ def test_a_folder_without_annotations_is_refused(tmp_path):
 
 # --- anything at all ----------------------------------------------------------------------------
 
-FUZZ = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 VALUES = st.sampled_from(["1", "-5", "1e400", "nan", "", "x", "1_0", "../a", "é", "٣"])
 OBJECTS = st.tuples(VALUES, VALUES, VALUES, VALUES, VALUES).map(lambda v: obj(v[0], v[1:]))
 GOOD = xml(obj()).encode()

@@ -287,9 +287,7 @@ with tarfile.open(fileobj=WHOLE, mode="w") as _tar:
         _tar.addfile(_info, io.BytesIO(_content))
 
 
-@settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 @pytest.mark.filterwarnings("ignore::balancekit.errors.BalancekitWarning")
 @pytest.mark.parametrize("packed", [False, True], ids=["tar", "tgz"])

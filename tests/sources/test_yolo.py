@@ -564,9 +564,7 @@ def test_the_size_of_a_jpeg_behind_a_long_profile_is_found(tmp_path):
 
 # --- anything at all ----------------------------------------------------------------------------
 
-FUZZ = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+FUZZ = settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 TOKENS = st.sampled_from(["0", "1", "2", "-1", "0.5", "nan", "inf", "1e400", "x", "1_0", "\0", ""])
 TEXTS = st.lists(st.lists(TOKENS, max_size=12).map(" ".join), max_size=5).map("\n".join)
 YAMLS = st.sampled_from(

@@ -20,7 +20,7 @@ from balancekit.weights.density import (
 
 # Both sides are sums of the same few numbers in float64.
 close = partial(np.testing.assert_allclose, rtol=1e-10)
-hypothesis_settings = settings(max_examples=40, deadline=None)  # other jobs share the machine
+hypothesis_settings = settings(max_examples=40)
 
 AGES = [18, 20, 20, 20, 21, 22, 22, 60]
 WEIGHTS = {"lds": lds_weights, "dense": dense_weights}

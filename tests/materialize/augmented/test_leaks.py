@@ -84,7 +84,7 @@ def test_dark_pictures_of_16_bits_that_differ_are_no_leak(tmp_path):
 
 
 @given(parents=st.sets(st.integers(0, 5)), held_out=st.sets(st.integers(0, 5)))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_leaks_are_the_pictures_on_both_sides(parents, held_out, tmp_path_factory):
     folder = tmp_path_factory.mktemp("pictures")
     sides = {}
