@@ -98,7 +98,12 @@ if TYPE_CHECKING:
         split_streams,
     )
     from balancekit.sources import PictureDataset, read
-    from balancekit.sources.datasets import RowEncoder, TextEncoder, open_dataset
+    from balancekit.sources.datasets import (
+        PictureEncoder,
+        RowEncoder,
+        TextEncoder,
+        open_dataset,
+    )
     from balancekit.stats import Counts, Stats, expected_half_width
 
 _ROOM_OF = {
@@ -153,6 +158,7 @@ _ROOM_OF = {
     "PKBatchSampler": "samplers.loader",
     "ParetoProfile": "samplers",
     "PictureDataset": "sources",
+    "PictureEncoder": "sources.datasets",
     "Pipeline": "pipeline",
     "Plan": "plan",
     "PlanError": "errors",
@@ -254,6 +260,7 @@ __all__ = [
     "PKBatchSampler",
     "ParetoProfile",
     "PictureDataset",
+    "PictureEncoder",
     "Pipeline",
     "Plan",
     "PlanError",

@@ -43,7 +43,7 @@ from balancekit.plan import (
 from balancekit.plan.mixes import CutMix
 from balancekit.plan.operations import Brightness, HorizontalFlip
 from balancekit.recommender import baseline
-from balancekit.report.exposure_words import weights_text
+from balancekit.report.exposure_words import missing_text, weights_text
 from balancekit.weights.density import lds_bin_weights
 
 IDS = np.random.default_rng(1).permutation(np.repeat([0, 1, 2], [70, 20, 4]))
@@ -391,3 +391,16 @@ def test_the_command_says_that_the_shares_of_a_schedule_go_on_changing(tmp_path,
     assert "once the schedule has ended: --epochs 5 counts to there." in capsys.readouterr().out
     assert run([*words, "--epochs", "5"]) == 0
     assert "go on changing" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("counts", "others"),
+    [
+        ([40, 1, 1, 1, 1, 1], "and 2 classes from as many or fewer"),
+        ([40, 1, 1, 1, 4, 40], "and 1 class from fewer"),
+    ],
+)
+def test_classes_missing_from_as_many_batches_are_not_said_to_miss_from_fewer(counts, others):
+    labels = Labels.from_names([f"c{c}" for c, n in enumerate(counts) for _ in range(n)])
+    seen = preview(baseline(analyze(labels)), labels, batch_size=4)
+    assert missing_text(seen).endswith(f"of them, {others}.")

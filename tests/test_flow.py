@@ -68,7 +68,7 @@ def test_a_folder_analysed_by_shards_is_as_its_labels(folder, engine):
 @engines
 def test_a_table_analysed_by_shards_is_as_its_labels(table, engine):
     stats = analyze(table, engine=engine)
-    with pytest.warns(BalancekitWarning, match="1 rows do not fit"):
+    with pytest.warns(BalancekitWarning, match="1 row does not fit"):
         labels = read(table)
     assert_same_but_for_problems(stats, analyze(labels))
     assert (stats.class_counts, stats.n_unlabelled) == ((20, 30), 1)

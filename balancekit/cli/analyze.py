@@ -90,7 +90,7 @@ Strict = Annotated[
 ]
 
 LABELS_LIKE_IDS = "BK107"
-RECOMMENDED_TASKS = ("classification", "multilabel")
+RECOMMENDED_TASKS = ("classification", "multilabel", "regression")
 
 
 def analyze(
@@ -228,7 +228,7 @@ def can_recommend(stats: Stats) -> bool:
     if any(issue.code == LABELS_LIKE_IDS for issue in stats.issues):
         return False
     n_filled = sum(count > 0 for count in stats.class_counts)
-    return stats.task in RECOMMENDED_TASKS and n_filled > 1
+    return stats.task in RECOMMENDED_TASKS and (stats.task == "regression" or n_filled > 1)
 
 
 def analyze_with_progress(

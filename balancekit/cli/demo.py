@@ -14,7 +14,7 @@ from cyclopts import Parameter
 
 from balancekit.cli.demo_digits import RATIO, SIZE_PX, write_digits
 from balancekit.cli.output import output_console, progress_bar
-from balancekit.cli.plan_code import build_lines
+from balancekit.cli.plan_code import training_lines
 from balancekit.cli.recommend import operation_names_of
 from balancekit.errors import MissingLibraryError
 from balancekit.files import write_whole
@@ -192,7 +192,7 @@ class _Journey:
             comparison=comparison,
             pictures=pictures_of(plan, labels, stats, operation_names_of(plan)),
             decided=decided,
-            code=build_lines(plan, "plan.toml", BATCH_SIZE),
+            code=training_lines(plan, "plan.toml", BATCH_SIZE, data="digits", arguments={}),
             how_made=f"made by balancekit demo of scikit-learn's digits, imbalance ratio {RATIO}",
             next_commands=COMMANDS,
         )

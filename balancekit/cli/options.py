@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Annotated, Any, Literal, get_args
 
 from cyclopts import Group, Parameter
@@ -142,7 +143,7 @@ class Reading:
 
 
 def check_picture_task(option: str, task: str | None, remedy: str) -> None:
-    """Refuse a kind of label as what pictures show.
+    """Refuse what no pictures show, a kind of label among it.
 
     Args:
         option: that it was given by.
@@ -150,15 +151,20 @@ def check_picture_task(option: str, task: str | None, remedy: str) -> None:
         remedy: which option takes it.
 
     Raises:
-        OptionError: it is a kind of label alone.
+        OptionError: it is none.
     """
     from balancekit.plan import PICTURE_TASKS
 
-    if task in get_args(Task) and task not in PICTURE_TASKS:
-        raise OptionError(
-            f"{option}: expected what the pictures show, one of {', '.join(PICTURE_TASKS)}, got "
-            f"{task!r}, which is what labels are for. {remedy}"
-        )
+    if task is None or task in PICTURE_TASKS:
+        return
+    near = get_close_matches(task, PICTURE_TASKS, 1)
+    why = f". Did you mean {near[0]!r}?" if near else ""
+    if task in get_args(Task):
+        why = f", which is what labels are for. {remedy}"
+    raise OptionError(
+        f"{option}: expected what the pictures show, one of {', '.join(PICTURE_TASKS)}, got "
+        f"{task!r}{why}"
+    )
 
 
 def columns_of(label: str | None) -> str | tuple[str, ...] | None:

@@ -1,5 +1,6 @@
 """Lines of Python to paste that train by a plan, or use its sampler or its loss alone."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from balancekit.cli.criterion_code import listed, loss_lines
@@ -13,7 +14,19 @@ from balancekit.plan import (
 )
 from balancekit.report.weights_alone import wants_weights, weights_alone
 
-__all__ = ["build_lines", "part_lines", "read_line", "weight_lines", "whole_lines"]
+__all__ = [
+    "build_lines",
+    "part_lines",
+    "read_line",
+    "training_lines",
+    "weight_lines",
+    "whole_lines",
+]
+
+NUMBERS = re.compile(r"\[-?[0-9]")
+"""A list of numbers begins."""
+
+MOST_NAMES, MOST_LETTERS = 6, 20
 
 
 def build_lines(
@@ -43,6 +56,33 @@ def build_lines(
     ]
 
 
+def training_lines(
+    plan: Plan, path: str, batch_size: int, *, data: str, arguments: Mapping[str, object]
+) -> list[str]:
+    """Lines of Python that hold out a part, make a pipeline of the rest, and a model.
+
+    Args:
+        plan: as it stands in the file.
+        path: of the file.
+        batch_size: draws a batch.
+        data: path or URL.
+        arguments: of `balancekit.read`; those that are None or "auto" are left out.
+    """
+    length = ", n_epochs=30" if _needs_length(plan) else ""
+    opened = plan.data.task in ("classification", "multilabel", "regression")
+    words = _words({name: arguments[name] for name in arguments if name != "void_index"})
+    made = f"balancekit.open_dataset({', '.join([repr(data), *words])})"
+    return [
+        f"dataset = {made}" if opened else "# dataset: yours, with .labels, take(indices)",
+        "train, held_out = balancekit.stratified_split(dataset.labels, 0.25, seed=0)",
+        *(["dataset = dataset.prepared(train)"] if opened else []),
+        "training, testing = dataset.take(train), dataset.take(held_out)",
+        f"{_load_line(path)}.for_data(training.labels)",
+        f"pipeline = balancekit.build(plan, training, batch_size={batch_size}{length})",
+        *(["model = model_for(training)()  # or a model of yours"] if opened else []),
+    ]
+
+
 def _needs_length(plan: Plan) -> bool:
     """Whether something of the plan depends on how long the training is."""
     mix = None if isinstance(plan.augmentation, NoAugmentation) else plan.augmentation.mix
@@ -57,9 +97,12 @@ def read_line(data: str, arguments: Mapping[str, object]) -> str:
         data: path or URL.
         arguments: of `balancekit.read`; those that are None or "auto" are left out.
     """
+    return f"labels = balancekit.read({', '.join([repr(data), *_words(arguments)])})"
+
+
+def _words(arguments: Mapping[str, object]) -> list[str]:
     given = {name: value for name, value in arguments.items() if value not in (None, "auto")}
-    words = [f"{name}={value!r}" for name, value in given.items()]
-    return f"labels = balancekit.read({', '.join([repr(data), *words])})"
+    return [f"{name}={value!r}" for name, value in given.items()]
 
 
 def whole_lines(lines: Sequence[str], path: str, read: str | None) -> list[str]:
@@ -116,7 +159,7 @@ def part_lines(plan: Plan, batch_size: int = 64) -> list[str]:
         shift = listed(plan.correction_shift().tolist(), "plan.correction_shift().tolist()")
         axes = "[:, None, None]" if plan.data.task == "segmentation" else ""
         lines.append(f"logits = logits + torch.tensor({shift}){axes}  # after training, once")
-    return lines
+    return _with_order(lines, plan)
 
 
 def weight_lines(plan: Plan) -> list[str]:
@@ -130,4 +173,16 @@ def weight_lines(plan: Plan) -> list[str]:
     name = "power" if plan.data.task == "segmentation" else "effective_number"
     exponent = ", 0.5" if plan.data.task == "segmentation" else ""
     made = f"{name}_weights(plan.data.class_counts{exponent}).tolist()"
-    return [f"class_weights = {listed(weights_alone(plan.data).tolist(), made)}"]
+    line = f"class_weights = {listed(weights_alone(plan.data).tolist(), made)}"
+    return _with_order([line], plan)
+
+
+def _with_order(lines: list[str], plan: Plan) -> list[str]:
+    """Lines, and before those that hold a number of each class the names in their order."""
+    if not any(NUMBERS.search(line) for line in lines):
+        return lines
+    names = plan.data.class_names
+    shown = [repr(name[:MOST_LETTERS]) for name in names[:MOST_NAMES]]
+    if len(names) > MOST_NAMES:
+        shown.append(f"… {len(names)} in all")
+    return [f"# in the order of the classes: {', '.join(shown)}", *lines]

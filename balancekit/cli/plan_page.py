@@ -7,7 +7,7 @@ import msgspec
 
 from balancekit.cli.analyze import analyze_with_progress
 from balancekit.cli.options import Reading
-from balancekit.cli.plan_code import build_lines
+from balancekit.cli.plan_code import training_lines
 from balancekit.cli.recommend import operation_names_of
 from balancekit.errors import OptionError
 from balancekit.files import write_whole
@@ -86,7 +86,9 @@ def write_plan_page(
         exposure,
         comparison=comparison,
         pictures=pictures_of(plan, labels, stats, operation_names_of(plan)),
-        code=build_lines(plan, path, exposure.batch_size),
+        code=training_lines(
+            plan, path, exposure.batch_size, data=data, arguments=reading.arguments()
+        ),
         how_made=how_made,
     )
     write_whole(page.encode("utf-8", "backslashreplace"), Path(target))

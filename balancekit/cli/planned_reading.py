@@ -17,6 +17,9 @@ __all__ = ["reading_of", "refuse_swapped", "told_of_planned_reading"]
 
 PLAN_SUFFIXES = (".toml", ".json")
 
+IN_PYTHON = "balancekit.recommend(balancekit.analyze(labels))"
+"""What `Plan.check_data` advises to those who write Python."""
+
 
 def reading_of(plan: "Plan", reading: Reading) -> Reading:
     """How to read the data of a plan: as it was made from them, unless options say otherwise.
@@ -56,11 +59,15 @@ def told_of_planned_reading(path: str, how: Reading, reading: Reading, data: str
     except (DataError, OptionError, PlanError) as error:
         if not planned:
             raise
-        other = shell_command("balancekit", "recommend", data)
+        # Data that were read can be read so again; those that were not need other options.
+        fitting = used if isinstance(error, PlanError) else given
+        other = shell_command("balancekit", "recommend", data, **fitting)
+        told = str(error).replace(IN_PYTHON, f"{other} -o plan.toml")
+        new = f" Or make a plan for these data: {other} -o plan.toml"
         raise type(error)(
-            f"{error} Options come from {path}, whose data were read by "
-            f"{shell_command(**planned)}; those given here come before them. Or make a plan for "
-            f"these data: {other} -o plan.toml"
+            f"{told} Options come from {path}, whose data were read by "
+            f"{shell_command(**planned)}; those given here come before them."
+            f"{new if told == str(error) else ''}"
         ) from None
 
 

@@ -137,6 +137,7 @@ class Asked:
             epochs=contest.n_steps / self._n_batches,
             n_steps=contest.n_steps,
             batch_size=self._settings.batch_size,
+            learning_rate=self._settings.learning_rate,
             seeds=tuple(ran),
             arms=arms,
             parts=self._splitter.describe(self._first),

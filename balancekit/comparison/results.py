@@ -12,6 +12,7 @@ from balancekit.errors import DataError, OptionError
 from balancekit.labels import Labels, Task
 from balancekit.metrics import OBJECTIVES
 from balancekit.plan import DataRef, Plan
+from balancekit.recommender import with_batch_size
 from balancekit.stats import wilson_interval
 
 __all__ = ["Arm", "Comparison", "Measured", "Parts", "Role", "Run", "floor_of"]
@@ -161,6 +162,8 @@ class Comparison(_Part, frozen=True, kw_only=True):
         objective: what the plans are judged by.
         epochs: passes over the training part; below 1 where there was no time for one.
         n_steps: steps of the optimizer, of every run.
+        batch_size: draws a step, whatever a plan advises; 0 if it is not known.
+        learning_rate: at its peak; 0 if it is not known.
         budget_s: seconds that all was to take, if it was said.
         seconds: that it took.
         interrupted: whether it was ended before all runs were done.
@@ -176,6 +179,7 @@ class Comparison(_Part, frozen=True, kw_only=True):
     epochs: float
     n_steps: int = 0
     batch_size: int = 0
+    learning_rate: float = 0.0
     seeds: tuple[int, ...]
     arms: tuple[Arm, ...]
     parts: Parts | None = None
@@ -310,7 +314,7 @@ class Comparison(_Part, frozen=True, kw_only=True):
         data = self.data if labels is None else DataRef.from_labels(labels)
         if plan is None or data is None:
             raise DataError("comparison: expected one that keeps its plans, got none of them")
-        return plan.for_data(data)
+        return with_batch_size(plan.for_data(data))
 
 
 def floor_of(objective: str, totals: ArrayLike) -> float:

@@ -72,7 +72,7 @@ def correct_label_prior(
     tensor([[1.0000, 5.3984]])
     """
     z = _full_precision(logits)
-    alike = log_shift.shape == (1,)
+    alike = isinstance(log_shift, Tensor) and log_shift.shape == (1,)
     shift = log_shift.to(z.dtype) if alike else _along("log_shift", log_shift, z, class_dim)
     if gamma is not None:
         power = _as_gamma(gamma, z)
@@ -88,7 +88,8 @@ class PriorCorrection(nn.Module):
     Args:
         believed: prior of the model, above 0, [C]: `EffectivePrior(…).shares` or
             `Plan.believed_prior()`. Counts do as well.
-        wanted: prior at deployment, above 0, [C]; equal classes if not given.
+        wanted: prior at deployment, above 0, [C]: `Plan.wanted()`, say; equal classes if not
+            given.
         gamma: of the softmax focal loss that the model was trained with, if it was.
         class_dim: axis of the classes in the logits.
 
@@ -236,6 +237,11 @@ def _full_precision(logits: Tensor) -> Tensor:
 
 def _along(where: str, values: Tensor, z: Tensor, dim: int) -> Tensor:
     """One value a class, to broadcast with the logits."""
+    if not isinstance(values, Tensor):
+        raise OptionError(
+            f"{where}: expected a tensor, one value a class, got {values!r:.80}. PriorCorrection "
+            "takes priors themselves, of a plan plan.believed_prior() and plan.wanted()."
+        )
     if not -z.ndim <= dim < z.ndim or values.shape != (z.shape[dim],):
         raise OptionError(
             f"{where}: expected one value for each entry on axis {dim} of logits "
@@ -267,7 +273,13 @@ def _shares(
 ) -> NDArray[np.float64]:
     if isinstance(values, Tensor):
         values = values.detach().cpu().double().numpy()
-    shares = np.asarray(values, np.float64)
+    try:
+        shares = np.asarray(values, np.float64)
+    except (TypeError, ValueError):
+        raise OptionError(
+            f"{where}: expected numbers, one share a class, [C], got {values!r:.80}. Of a plan, "
+            "whose wanted_prior may be a word, plan.wanted() gives them."
+        ) from None
     # As "not all right": every comparison with NaN is false.
     if shares.ndim != 1 or not shares.size or not np.all((shares > 0) & (shares < below)):
         wanted = "above 0" if below == float("inf") else f"above 0 and below {below:g}"

@@ -39,15 +39,22 @@ LADDER = (Rung(16, 1), Rung(32, 1), Rung(32, 2), Rung(64, 2))
 class ScaledModel(nn.Module):
     """A model whose outputs are scaled to the values of a regression.
 
+    The scale is kept with the weights, so that `load_state_dict` brings it back.
+
     Args:
         model: gives [N, 1].
         mean: of the values in training.
         std: their standard deviation.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, model: nn.Module, mean: float, std: float) -> None:
         super().__init__()
-        self.model, self.mean, self.std = model, mean, std if std > 0 else 1.0
+        self.model = model
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32))
+        self.register_buffer("std", torch.tensor(std if std > 0 else 1.0, dtype=torch.float32))
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Values: [N, 1]."""
@@ -71,6 +78,9 @@ def default_model(
     Pictures: a residual network, the larger the more time there is. Rows of a table: a
     network of residual layers over pieces of each feature. Texts: the sum of the vectors of
     their n-grams, and a linear layer.
+
+    The same arguments give the same layers, into which the weights of a trained model can be
+    loaded; a scale (any `values`) and the weights of tokens come with them.
 
     Args:
         kind: of the samples, as a data set of `open_dataset` says it.

@@ -154,8 +154,8 @@ def _checked_labels(
 ) -> tuple[Labels, Plan]:
     """Labels of the data set, and the plan for them, if plan, data set and labels fit.
 
-    A plan for all pictures is carried to those that `open_dataset` could decode, of which it
-    has warned.
+    A plan for all pictures, and the labels of all, are carried to those that `open_dataset` could
+    decode, of which it has warned.
     """
     if not isinstance(plan, Plan):
         raise OptionError(f"plan: expected a Plan (Plan.load reads one), got {type(plan).__name__}")
@@ -163,9 +163,11 @@ def _checked_labels(
     plan.check()
     for note in plan_notes(plan):
         warnings.warn(f"plan: {note}.", BalancekitWarning, stacklevel=3)
-    read = None if labels is not None else getattr(dataset, "labels_read", None)
-    if read is not None and plan.data.fingerprint == DataRef.from_labels(read).fingerprint:
-        plan = plan.for_data(known)
+    read = getattr(dataset, "labels_read", None)
+    if read is not None and (labels is None or _are_the_same(known, read)):
+        known = labels_of(dataset)
+        if plan.data.fingerprint == DataRef.from_labels(read).fingerprint:
+            plan = plan.for_data(known)
     if not allow_other_data:
         plan.check_data(known)
     if len(dataset) != len(known):
@@ -173,6 +175,15 @@ def _checked_labels(
             f"labels: expected one a sample of the data set, {len(dataset)}, got {len(known)}"
         )
     return known, plan
+
+
+def _are_the_same(labels: Labels, others: Labels) -> bool:
+    """Whether labels are those of the same samples, in the same order."""
+    if len(labels) != len(others):
+        return False
+    if list(labels.sample_ids or ()) != list(others.sample_ids or ()):  # views have no equality
+        return False
+    return DataRef.from_labels(labels).fingerprint == DataRef.from_labels(others).fingerprint
 
 
 def _keyed(

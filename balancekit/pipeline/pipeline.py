@@ -37,7 +37,7 @@ DETECTION_PRIOR = 0.01
 """Probability of an object that a detector starts with: Lin et al. 2017, section 4.1."""
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Pipeline:
     """What training needs, as torch knows it.
 
@@ -64,6 +64,12 @@ class Pipeline:
     batch_mix: Mixer | RowMixer | None = None
     notes: tuple[str, ...] = ()
     rebuild: "Callable[[Plan, int], Pipeline] | None" = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        """A line, not the whole plan."""
+        drawn = f"{len(self.loader):,} batches of {self.sampler.batch_size:,} an epoch"
+        mixed = "" if self.batch_mix is None else ", mixed by batch_mix"
+        return f"Pipeline({drawn}{mixed}; {type(self.criterion).__name__}; {len(self.notes)} notes)"
 
     def set_epoch(self, epoch: int, first_batch: int | None = None) -> None:
         """Choose the epoch of the next pass over the loader, and the batch it starts with.

@@ -83,7 +83,8 @@ def data_differences(ours: DataRef, theirs: DataRef) -> list[str]:
     if ours.task != theirs.task:
         return [
             f"expected {ours.task} data, got {theirs.task} data",
-            f"Read them as --task {ours.task}",
+            "The plan is for other data, or these are the same, read otherwise: then give "
+            f"--task {ours.task}",
         ]
     if ours.class_names != theirs.class_names:
         return _name_differences(ours.class_names, theirs.class_names)

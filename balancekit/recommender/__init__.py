@@ -1,6 +1,7 @@
 """The recommender: Stats → Plan, by rules that are data, each with its evidence."""
 
 from balancekit.recommender.augmentation import ROWS_OF_KIND
+from balancekit.recommender.batch_size import with_batch_size
 from balancekit.recommender.candidates import alternatives
 from balancekit.recommender.choose import Decision, baseline, decide, recommend
 from balancekit.recommender.conditions import Bounds, Check, Condition, Facts
@@ -25,4 +26,5 @@ __all__ = [
     "decide",
     "load_rules",
     "recommend",
+    "with_batch_size",
 ]

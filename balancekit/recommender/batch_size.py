@@ -2,14 +2,16 @@
 
 import math
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from balancekit.errors import OptionError
 from balancekit.plan import Plan, Reason, Uniform
+from balancekit.plan.held_reasons import held_reasons, with_reasons
 from balancekit.plan.tagged import is_whole
 
-__all__ = ["chosen_batch_size"]
+__all__ = ["chosen_batch_size", "with_batch_size"]
 
 LEAST, STEPS = 8, 10
 """Draws a batch at least, and steps that an epoch should have at least."""
@@ -20,6 +22,9 @@ OTHERWISE = (128, 512)
 
 LARGE_PICTURES = (16, 16)
 """Boxes, masks and keypoints want large pictures."""
+
+GIVEN = "you say so"
+"""Why a size is taken that was given."""
 
 WITHIN = 4
 """Batches within which the rarest class should come up."""
@@ -38,7 +43,7 @@ def chosen_batch_size(plan: Plan, given: int | None) -> tuple[int, Reason]:
     if given is not None and not (is_whole(given) and given >= 1):
         raise OptionError(f"batch_size: expected a whole number ≥ 1, got {given!r}")
     shares = plan.draw_prior()[plan.classes_drawn()]
-    size, because = (given, "you say so") if given is not None else _advised(plan, shares)
+    size, because = (given, GIVEN) if given is not None else _advised(plan, shares)
     if plan.data.task == "classification":
         because += f"; the rarest class comes {_how_often(size * float(shares.min()))}"
     reason = Reason(
@@ -48,6 +53,21 @@ def chosen_batch_size(plan: Plan, given: int | None) -> tuple[int, Reason]:
         instead="what the memory holds; scale the learning rate with it",
     )
     return size, reason
+
+
+def with_batch_size(plan: Plan) -> Plan:
+    """The plan with the advice for the data that it has now, after `Plan.for_data`.
+
+    A size that was given, and one for which the plan has no reason, stay as they are.
+    """
+    old = next((one for one in held_reasons(plan) if one.part == "batch_size"), None)
+    if old is None or old.because.startswith(GIVEN):
+        return plan
+    size, why = chosen_batch_size(plan, None)
+    carried = msgspec.structs.replace(plan, batch_size=size)
+    (named,) = with_reasons(carried, [why]).reasons
+    reasons = tuple(named if one.part == "batch_size" else one for one in plan.reasons)
+    return msgspec.structs.replace(carried, reasons=reasons)
 
 
 def _advised(plan: Plan, shares: NDArray[np.float64]) -> tuple[int, str]:

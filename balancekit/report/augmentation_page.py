@@ -5,7 +5,7 @@ from typing import Any
 from balancekit.materialize.augmented.examples import ClassExamples, Example, Examples
 from balancekit.report.html import render
 from balancekit.report.scene_svg import scene_svg
-from balancekit.report.words import n_of, printable
+from balancekit.report.words import n_of, name_text, printable
 
 __all__ = ["render_augmentation"]
 
@@ -71,7 +71,7 @@ def _counted(examples: Examples) -> str:
 
 def _class(examples: Examples, one: ClassExamples) -> dict[str, Any]:
     return {
-        "name": printable(examples.class_names[one.class_id]),
+        "name": name_text(examples.class_names[one.class_id]),
         "count": f"{one.n_objects:,}",
         "rows": [_row(examples, one.class_id, example) for example in one.examples],
     }

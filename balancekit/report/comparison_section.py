@@ -27,6 +27,7 @@ from balancekit.report.comparison_words import (
     told_apart,
     trained_as,
     unfinished_texts,
+    with_seeds,
 )
 from balancekit.report.line_plot import Scale, line_plot
 from balancekit.report.rows import left_out_text, rows_of
@@ -41,7 +42,7 @@ from balancekit.report.svg import (
     interval_plot,
     name_width,
 )
-from balancekit.report.words import printable, shortened
+from balancekit.report.words import name_text, printable, shortened
 
 if TYPE_CHECKING:
     from balancekit.comparison import Arm, Comparison, Difference
@@ -87,7 +88,7 @@ def comparison_section(comparison: "Comparison") -> dict[str, Any]:
         "forest_caption": f"How much better each plan is than {printable(baseline.name)} in "
         f"{objective}{unit}, with 95 % intervals: + is better. One that holds 0 is not told from "
         "noise.",
-        "caption": f"Means over seeds. The plan to take: {printable(winner.name)}.",
+        "caption": f"Means over the seeds of a plan. The plan to take: {printable(winner.name)}.",
         "heads": ["difference", "", *map(head_text, (comparison.objective, *figures)), "s a run"],
         "rows": [_row(comparison, arm, apart, figures) for arm in shown_arms(comparison)],
         "unfinished": [printable(text) for text in unfinished_texts(comparison)],
@@ -142,6 +143,7 @@ def _row(
         ]
     seconds = f"{np.mean(arm.seconds_per_seed):.1f}" if arm.runs else "–"
     outcome = end_text(arm) or ("" if found is None else outcome_text(found))
+    outcome = with_seeds(comparison, arm, outcome)
     shift = "" if found is None else difference_text(comparison, found)
     return printable(arm.name), [shift, outcome, mean, *cells, seconds]
 
@@ -179,7 +181,7 @@ def _recall(comparison: "Comparison") -> str:
     if not all(run.totals for arm in arms for run in arm.runs):
         return ""
     rows = rows_of(comparison.train_counts)
-    names = [f"{comparison.class_names[c]} ({comparison.train_counts[c]})" for c in rows]
+    names = [f"{name_text(comparison.class_names[c])} ({comparison.train_counts[c]})" for c in rows]
     values = {
         name: tuple(column[rows] for column in arm.recall())
         for name, arm in zip(_legend(arms), arms, strict=True)

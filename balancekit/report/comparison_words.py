@@ -1,8 +1,8 @@
 """Comparisons in words, the same in terminal and page."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from math import floor, isfinite, log10
-from statistics import median
+from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from balancekit.plan.metric_names import objective_text
@@ -31,6 +31,7 @@ __all__ = [
     "told_apart",
     "trained_as",
     "unfinished_texts",
+    "with_seeds",
 ]
 
 NUMBERS = ("mae", "rmse", "nll", "brier", "mae_by_shot")
@@ -50,6 +51,9 @@ HEADS = {
 }
 LONGEST_NAME, LONGEST_SAME = 120, 20
 """Characters of a plan's name in a sentence, which wraps, and in a cell beside its own."""
+
+FEWEST_STEPS = 100
+"""Of a run: an eighth of those that the default models get at least."""
 
 MOST_IN_FULL = 3
 MOST_NOT_RUN = 3
@@ -78,7 +82,7 @@ def figure_text(name: str, value: float, digits: int | None = None) -> str:
     """
     if not is_number(name):
         return f"{100 * value:.1f} %"
-    return f"{value:.3g}" if digits is None else f"{value:,.{digits}f}"
+    return f"{value:,.{digits_of([value]) if digits is None else digits}f}"
 
 
 def digits_of(values: Iterable[float]) -> int:
@@ -98,7 +102,8 @@ def mean_text(mean: float, deviation: float, n_seeds: int, name: str = "accuracy
     ('55.1 ± 1.2 %', '55.1 ± – %')
     """
     if is_number(name):
-        return f"{mean:.3g} ± {f'{deviation:.2g}' if n_seeds > 1 else '–'}"
+        digits = digits_of([mean])
+        return f"{mean:,.{digits}f} ± {f'{deviation:,.{digits}f}' if n_seeds > 1 else '–'}"
     return f"{100 * mean:.1f} ± {f'{100 * deviation:.1f}' if n_seeds > 1 else '–'} %"
 
 
@@ -107,14 +112,14 @@ def difference_text(comparison: "Comparison", difference: "Difference") -> str:
     if is_number(comparison.objective):
         # As many as the figures themselves have, so that they are seen to agree.
         digits = digits_of(arm.mean() for arm in comparison.tested())
-        return f"{_signed(difference.mean, digits)} ± {difference.half_width:.{digits}f}"
+        return f"{_signed(difference.mean, digits)} ± {difference.half_width:,.{digits}f}"
     return f"{_signed(100 * difference.mean, 1)} ± {100 * difference.half_width:.1f}"
 
 
 def _signed(value: float, digits: int) -> str:
     """A number with its sign; what looks like 0 has none."""
     rounded = round(value, digits) + 0.0  # -0.0 becomes 0.0
-    return f"{rounded:+.{digits}f}" if rounded else f"{0:.{digits}f}"
+    return f"{rounded:+,.{digits}f}" if rounded else f"{0:.{digits}f}"
 
 
 def outcome_text(difference: "Difference") -> str:
@@ -137,6 +142,15 @@ def end_text(arm: "Arm") -> str:
     if not arm.runs:
         return "not run"
     return f"same as {shortened(arm.same_as, LONGEST_SAME)}" if arm.same_as else ""
+
+
+def with_seeds(comparison: "Comparison", arm: "Arm", outcome: str) -> str:
+    """An outcome with the seeds that an arm has, where others have more."""
+    most = max(len(one.runs) for one in comparison.arms)
+    if not 0 < len(arm.runs) < most:
+        return outcome
+    seeds = f"{len(arm.runs):,} of {n_of(most, 'seed')}"
+    return f"{outcome}, {seeds}" if outcome else seeds
 
 
 def shown_arms(comparison: "Comparison") -> list["Arm"]:
@@ -168,7 +182,9 @@ def comparison_verdict(comparison: "Comparison") -> str:
         return "No plan but known mistakes was trained to the end."
     what = objective_text(comparison.objective)
     winner, other = comparison.winner(), baseline_of(comparison)
-    name, score = _named(winner), figure_text(comparison.objective, winner.mean())
+    # As many digits as the table has.
+    digits = digits_of(arm.mean() for arm in comparison.tested())
+    name, score = _named(winner), figure_text(comparison.objective, winner.mean(), digits)
     if trained_as(winner) == trained_as(other):
         if winner.name != other.name:
             name = f"{name}, the same as {_named(other)}"
@@ -199,12 +215,18 @@ def _lead(comparison: "Comparison", apart: "Difference", other: "Arm") -> str:
         case "worse":
             return f"worse than {than} by {by.lstrip('-')}{unit}."
         case "one seed":
-            return f"{by}{unit} from {than}. One seed cannot tell whether that is noise."
+            which = "better" if apart.mean > 0 else "worse"
+            return (
+                f"{by.lstrip('+-')}{unit} {which} than {than}. One seed cannot tell whether that "
+                "is noise."
+            )
         case _:
             mean, half = by.split(" ± ")
+            # The sign is that of the figure shown: what looks like 0 is neither.
+            which = {"+": "better than", "-": "worse than"}.get(mean[0], "from")
             return (
-                f"{mean}{unit} from {than}: the difference is not larger than the noise "
-                f"(±{half}{unit})."
+                f"{mean.lstrip('+-')}{unit} {which} {than}: the difference is not larger than the "
+                f"noise (±{half}{unit})."
             )
 
 
@@ -266,10 +288,16 @@ def runs_text(comparison: "Comparison") -> str:
     """How many runs of which length there were."""
     epochs = comparison.epochs
     whole = n_of(round(epochs), "epoch") if epochs == round(epochs) else f"{epochs:.2g} epochs"
-    length = f"{whole}, {comparison.n_steps:,} steps" if comparison.n_steps else whole
+    length = f"{whole}, {n_of(comparison.n_steps, 'step')}" if comparison.n_steps else whole
+    how = f" in batches of {comparison.batch_size:,}" if comparison.batch_size else ""
+    if comparison.learning_rate:
+        how += f" at a learning rate of {comparison.learning_rate:g}"
     if len(comparison.seeds) < 2:
-        return f"one seed; {length}"
-    return f"means of {len(comparison.seeds):,} seeds; {length} each"
+        return f"one seed; {length}{how}"
+    counts = [len(arm.runs) for arm in comparison.tested()] or [len(comparison.seeds)]
+    fewest, most = min(counts), max(counts)
+    to = f"{fewest:,} to " if fewest < most else ""
+    return f"means of {to}{n_of(most, 'seed')}; {length} each{how}"
 
 
 def parts_texts(comparison: "Comparison") -> list[str]:
@@ -285,9 +313,58 @@ def parts_texts(comparison: "Comparison") -> list[str]:
                 f"{n_of(parts.n_train_only, 'class', 'classes')} too small to be held out "
                 "from: trained on, and tested nowhere."
             )
+    texts += _training_texts(comparison)
+    texts += _shared_texts(comparison)
     texts += _alike_texts(comparison)
     texts += _mistake_texts(comparison)
     return [*texts, *(f"{note[0].upper()}{note[1:]}." for note in comparison.notes)]
+
+
+def _training_texts(comparison: "Comparison") -> list[str]:
+    """What a reader could miss of how the plans were trained."""
+    texts, size = [], comparison.batch_size
+    plans = [arm.plan for arm in comparison.tested() if arm.plan is not None]
+    advised = {plan.batch_size for plan in plans if plan.batch_size is not None}
+    if size and advised - {size}:
+        told = " or ".join(f"{one:,}" for one in sorted(advised))
+        texts.append(
+            f"Every plan was trained in batches of {size:,}; the {told} draws a batch that plans "
+            "advise are for a training of your own."
+        )
+    if 0 < comparison.n_steps < FEWEST_STEPS:
+        texts.append(
+            f"{n_of(comparison.n_steps, 'step')} are too few to judge by: a model that has just "
+            "begun to learn may rank plans otherwise. Give a larger --budget, or more --epochs."
+        )
+    return texts
+
+
+def _shared_texts(comparison: "Comparison") -> list[str]:
+    """What the baseline has over the seeds that it shares with arms of fewer."""
+    texts, baseline = [], baseline_of(comparison) if comparison.tested() else None
+    for arm in comparison.tested():
+        if baseline is None or not share_a_seed(arm, baseline):
+            continue
+        mine, theirs = ({run.seed for run in one.runs} for one in (arm, baseline))
+        if mine == theirs:
+            continue
+        digits = digits_of(one.mean() for one in comparison.tested())
+        means = [
+            figure_text(comparison.objective, _mean_over(one, mine & theirs), digits)
+            for one in (arm, baseline)
+        ]
+        texts.append(
+            f"The difference of {printable(arm.name)} is over the "
+            f"{n_of(len(mine & theirs), 'seed')} that both have: {means[0]} there, and "
+            f"{means[1]} of {printable(baseline.name)}."
+        )
+    return texts
+
+
+def _mean_over(arm: "Arm", seeds: Collection[int]) -> float:
+    """The objective of an arm in the mean over some seeds."""
+    values = [run.test.value for run in arm.runs if run.seed in seeds and run.test is not None]
+    return fmean(values)
 
 
 def _alike_texts(comparison: "Comparison") -> list[str]:

@@ -35,7 +35,7 @@ from balancekit.report.svg import (
     frame,
     name_width,
 )
-from balancekit.report.words import n_of, percent, printable, without_zeros
+from balancekit.report.words import n_of, name_text, percent, without_zeros
 
 __all__ = ["exposure_section"]
 
@@ -179,7 +179,7 @@ def _cells(exposure: Exposure, c: int) -> dict[str, str]:
     """A row of the table."""
     low, high = exposure.sample_low_per_class[c], exposure.sample_high_per_class[c]
     return {
-        "name": printable(exposure.class_names[c]),
+        "name": name_text(exposure.class_names[c]),
         "samples": f"{exposure.samples_per_class[c]:,}",
         "before": f"{exposure.natural_draws_per_class[c]:,}",
         "draws": f"{exposure.draws_per_class[c]:,}",

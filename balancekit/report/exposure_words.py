@@ -121,7 +121,11 @@ def missing_text(exposure: Exposure) -> str:
     told = [f"{shortened(exposure.class_names[c])} from {percent(shares[c], 0)}" for c in worst]
     more = len(missed) - len(worst)
     nouns = ("bin", "bins") if noun_of(exposure) == "bin" else ("class", "classes")
-    others = f", and {n_of(more, *nouns)} from fewer" if more else ""
+    # Shares that are shown alike are as many.
+    rest = sorted((shares[c] for c in missed), reverse=True)[MOST_NAMED:]
+    alike = rest and percent(rest[0], 0) == percent(shares[worst[-1]], 0)
+    than = "as many or fewer" if alike else "fewer"
+    others = f", and {n_of(more, *nouns)} from {than}" if more else ""
     return f"Missing from batches: {_listed(told)} of them{others}."
 
 

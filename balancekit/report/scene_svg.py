@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from balancekit.materialize.augmented.examples import Seen
 from balancekit.report.thumbnails import data_uri
-from balancekit.report.words import n_of, printable
+from balancekit.report.words import n_of, name_text
 
 __all__ = ["scene_svg"]
 
@@ -67,7 +67,7 @@ def _in_words(seen: Seen, class_id: int, class_names: Sequence[str]) -> str:
     if seen.boxes is None and seen.polygons is None and seen.keypoints is None:
         return ""
     n_own = int(np.count_nonzero(seen.class_ids == class_id))
-    name = printable(class_names[class_id])
+    name = name_text(class_names[class_id])
     return f", with {n_of(n_own, 'object')} of {name} and {len(seen.class_ids) - n_own} of others"
 
 
@@ -99,7 +99,7 @@ def _instances(seen: Seen, class_id: int, class_names: Sequence[str]) -> Iterato
         shapes = list(_shapes(seen, row))
         if not shapes:
             continue
-        name = escape(printable(class_names[int(seen.class_ids[row])]))
+        name = escape(name_text(class_names[int(seen.class_ids[row])]))
         drawn = "".join(
             f'<{shape} fill="none" stroke="{ink}" stroke-width="{wide}" '
             'vector-effect="non-scaling-stroke"/>'

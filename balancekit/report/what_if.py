@@ -20,7 +20,7 @@ from balancekit.plan import (
 )
 from balancekit.plan.choices import CorrectAfterTraining
 from balancekit.plan.stages import OneStage
-from balancekit.report.words import printable
+from balancekit.report.words import name_text
 
 __all__ = ["WhatIf", "what_if"]
 
@@ -42,6 +42,7 @@ class WhatIf:
         wanted: prior that decisions should assume, [n_classes], likewise.
         first: places of the first classes of the plan among these; -1 for one without samples.
         n_more: classes of the plan besides.
+        n_draws: of an epoch.
         alpha: draws ∝ n_c^alpha.
         beta: loss weights ∝ n_c^-beta.
         tau: of the logit adjustment, by the shares drawn.
@@ -55,6 +56,7 @@ class WhatIf:
     wanted: tuple[float, ...]
     first: tuple[int, ...]
     n_more: int
+    n_draws: int
     alpha: float
     beta: float
     tau: float
@@ -73,12 +75,18 @@ class WhatIf:
             "wanted": _runs(self.wanted),
             "first": self.first,
             "more": self.n_more,
+            "draws": self.n_draws,
         }
         return json.dumps(fields).replace("<", "\\u003c")
 
 
-def what_if(plan: Plan) -> WhatIf | None:
-    """The sliders of a plan; None where its data have no prior that draws and weights move."""
+def what_if(plan: Plan, n_draws: int | None = None) -> WhatIf | None:
+    """The sliders of a plan; None where its data have no prior that draws and weights move.
+
+    Args:
+        plan: where they start.
+        n_draws: of an epoch, in whole batches; as many as there are samples if not given.
+    """
     counts = np.array(plan.data.class_counts)
     seen = np.flatnonzero(counts)
     if plan.data.task != "classification" or len(seen) < 2 or np.ptp(counts[seen]) == 0:
@@ -100,11 +108,12 @@ def what_if(plan: Plan) -> WhatIf | None:
     place_of = dict(zip(seen[order].tolist(), range(len(order)), strict=True))
     n_first = min(MOST_WEIGHTS, len(counts))
     return WhatIf(
-        names=dict(zip(places, map(printable, names), strict=True)),
+        names=dict(zip(places, map(name_text, names), strict=True)),
         class_counts=tuple(counts[seen][order].tolist()),
         wanted=tuple((wanted / wanted.sum()).round(9).tolist()),
         first=tuple(place_of.get(c, -1) for c in range(n_first)),
         n_more=len(counts) - n_first,
+        n_draws=int(counts.sum()) if n_draws is None else n_draws,
         alpha=round(alpha, 2),
         beta=round(beta, 2) + 0.0,  # 0 rather than -0
         tau=plan.loss.tau if isinstance(plan.loss, LogitAdjusted | VectorScaling) else 0.0,

@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
+from math import floor, isfinite, log10
 
 import numpy as np
 
@@ -20,6 +21,8 @@ __all__ = [
     "issue_examples",
     "left_to_right",
     "n_of",
+    "name_text",
+    "number_text",
     "percent",
     "printable",
     "shortened",
@@ -104,6 +107,19 @@ def without_zeros(value: float | None, digits: int = 2) -> str:
     return text.removesuffix("." + "0" * digits) if value == round(value or 0) else text
 
 
+def number_text(value: float) -> str:
+    """A number with six figures: separators rather than exponents, and no zeros at its end.
+
+    >>> number_text(1998910), number_text(0.125), number_text(1e-9)
+    ('1,998,910', '0.125', '1e-09')
+    """
+    if not isfinite(value) or not value or not 1e-4 <= abs(value) < 1e15:
+        return f"{value:.6g}"
+    digits = max(0, 5 - floor(log10(abs(value))))
+    text = f"{value:,.{digits}f}"
+    return text.rstrip("0").rstrip(".") if digits else text
+
+
 def printable(text: str) -> str:
     r"""Text without control characters, which would steer a terminal or break a page.
 
@@ -124,13 +140,23 @@ _TURNING = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """Marks that turn the direction of all text behind them."""
 
 
+def name_text(name: str) -> str:
+    """A printable name, in quotes where spaces at its ends would be lost.
+
+    >>> name_text("ok"), name_text(" ok")
+    ('ok', '" ok"')
+    """
+    name = printable(name)
+    return f'"{name}"' if name != name.strip() else name
+
+
 def shortened(text: str, longest: int = LONGEST_NAME) -> str:
-    """Printable text of at most `longest` characters.
+    """Printable text of at most `longest` characters, in quotes if spaces are at its ends.
 
     >>> shortened("Felis silvestris", 8)
     'Felis s…'
     """
-    text = printable(text)
+    text = name_text(text)
     return left_to_right(text if len(text) <= longest else text[: longest - 1].rstrip() + "…")
 
 
@@ -262,7 +288,10 @@ def contents_text(stats: Stats) -> str:
     unlabelled = f" ({stats.n_unlabelled:,} without a label)" if stats.n_unlabelled else ""
     samples = f"{n_of(stats.n_samples, 'sample')}{unlabelled}"
     if stats.task == "regression":
-        return f"{samples} with a value, in {n_of(len(stats.class_names), 'bin')}"
+        n_known = stats.n_samples - stats.n_unlabelled
+        of = f"{n_known:,} of " if stats.n_unlabelled else ""
+        n_all = n_of(stats.n_samples, "sample")
+        return f"{of}{n_all} with a value, in {n_of(len(stats.class_names), 'bin')}"
     several = f", {n_of(total, 'label')}" if stats.task == "multilabel" else ""
     return f"{samples}{several} in {classes}"
 
@@ -322,8 +351,12 @@ def _regression_measures(
 ) -> tuple[tuple[str, str, str], ...]:
     empty = f"{found.n_empty_bins:,} of {found.n_bins:,}"
     return (
-        ("range", f"{found.low:.6g} to {found.high:.6g}", f"bins of {found.bin_width:.6g}"),
-        ("median", f"{found.median:.6g}", "middle of its bin"),
+        (
+            "range",
+            f"{number_text(found.low)} to {number_text(found.high)}",
+            f"bins of {number_text(found.bin_width)}",
+        ),
+        ("median", number_text(found.median), "middle of its bin"),
         ("empty bins", empty, "between the lowest value and the highest"),
         ("sparse range", percent(found.share_few, 0), "in bins of under 20 samples"),
         ("imbalance ratio", decimal(ratio, 2), "largest bin to smallest, without empty ones"),

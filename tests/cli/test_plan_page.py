@@ -1,6 +1,8 @@
 """The page that `balancekit preview --html` writes, with and without a comparison."""
 
+import html
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,13 @@ def test_the_page_shows_the_data_and_what_augmentation_does(here, capsys):
     assert "What training will see" in page
     assert "The proof" not in page
     assert "plan = balancekit.Plan.load(&#39;plan.toml&#39;)" in page
+    shown = next(part for part in page.split("<pre")[1:] if "fit(model" in part)
+    code = html.unescape(re.sub("<[^>]+>", "", f"<pre{shown.split('</pre>')[0]}"))
+    names: dict = {}
+    exec(code.replace("epochs=30", "epochs=1"), names)
+    assert (
+        names["corrected"].shape == (6, 2) if "corrected" in names else len(names["targets"]) == 6
+    )
 
 
 @pytest.mark.parametrize(

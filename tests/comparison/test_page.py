@@ -131,7 +131,7 @@ def test_less_error_is_better_in_the_unit_of_the_data():
     file = io.StringIO()
     show_comparison(numbers(), Console(file=file, width=120, highlight=False))
     first = file.getvalue().splitlines()[0]
-    assert first.startswith("● recommended: MAE by shot 3, better than baseline by 0.50 ± ")
+    assert first.startswith("● recommended: MAE by shot 3.00, better than baseline by 0.50 ± ")
     assert "points" not in first
 
 
@@ -246,3 +246,69 @@ def test_the_error_of_rare_values_has_a_column_in_a_narrow_terminal_too():
     head = next(line for line in text.splitlines() if line.startswith("  plan "))
     assert "few" in head.split()
     assert "RMSE" not in head, "the width leaves something out"
+
+
+# --- seeds, steps and numbers ----------------------------------------------------------------
+
+
+def with_fewer_seeds():
+    """A mistake without the seed that the baseline was best under."""
+    baseline = Arm(
+        name="baseline",
+        role="baseline",
+        runs=tuple(run_of(s, value) for s, value in enumerate((0.41, 0.42, 0.49))),
+    )
+    mistake = Arm(name="mistake: late", role="mistake", runs=(run_of(0, 0.42), run_of(1, 0.42)))
+    made = with_arms(classes(), baseline, mistake)
+    return msgspec.structs.replace(made, seeds=(0, 1, 2))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_an_arm_of_fewer_seeds_says_so_and_what_its_difference_is_of(width):
+    text = " ".join(shown(with_fewer_seeds(), width).split())
+    page = " ".join(render_comparison(with_fewer_seeds()).split())
+    told = (
+        "The difference of mistake: late is over the 2 seeds that both have: 42.0 % there, and "
+        "41.5 % of baseline."
+    )
+    for report in (text, page):
+        assert "means of 2 to 3 seeds" in report
+        assert "noise, 2 of 3 seeds" in report
+        assert told in report
+    assert "+0.5 ± " in text
+    assert "both have" not in shown(classes()), "where all have the same seeds"
+
+
+def test_a_plan_that_is_worse_within_the_noise_is_called_worse_in_numbers_of_the_table():
+    arms = (arm_of("baseline", "baseline", 47_005.2), arm_of("best", "recommended", 47_345.2))
+    wide = [  # seeds that differ by more than the plans do
+        msgspec.structs.replace(arm, runs=(arm.runs[0], run_of(1, arm.mean() + jump)))
+        for arm, jump in zip(arms, (-900, 900), strict=True)
+    ]
+    text = shown(with_arms(numbers(), *wide))
+    assert text.startswith("● best: MAE by shot 47,795, 1,240 worse than baseline: the difference ")
+    row = next(line for line in text.splitlines() if line.startswith("  best ←"))
+    assert row.split()[2:4] == ["47,795", "-1,240"]
+
+
+@pytest.mark.parametrize(("n_steps", "is_told"), [(27, True), (99, True), (100, False), (0, False)])
+def test_runs_too_short_to_judge_by_say_what_makes_them_longer(n_steps, is_told):
+    comparison = msgspec.structs.replace(classes(), n_steps=n_steps)
+    for report in (shown(comparison), render_comparison(comparison)):
+        assert (f"{n_steps} steps are too few to judge by: " in " ".join(report.split())) is is_told
+    assert ("--budget, or more --epochs" in " ".join(shown(comparison).split())) is is_told
+
+
+def test_how_the_plans_were_trained_is_one_line():
+    how = msgspec.structs.replace(classes(), batch_size=16, learning_rate=0.003)
+    line = "means of 2 seeds; 2 epochs, 40 steps each in batches of 16 at a learning rate of 0.003"
+    assert line in shown(how)
+    assert line in render_comparison(how)
+
+
+def test_spaces_around_a_name_are_seen():
+    spaced = msgspec.structs.replace(classes(), class_names=(" ok", "ok"))
+    page = render_comparison(spaced)
+    assert "&#34; ok&#34; (30)" in page or "&quot; ok&quot; (30)" in page
+    rows = [line for line in shown(spaced).splitlines() if "30" in line]
+    assert rows[0].startswith('  " ok"  ')

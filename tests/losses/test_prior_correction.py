@@ -365,6 +365,20 @@ WRONG = {
     "two axes": (lambda: PriorCorrection([[0.5, 0.5]]), r"got shape \[1, 2\]"),
     "lengths": (lambda: PriorCorrection([0.5, 0.5], [1.0]), "wanted: expected 2 shares"),
     "certain label": (lambda: LabelPriorCorrection([1.0]), "above 0 and below 1"),
+    "a word": (
+        lambda: PriorCorrection([1, 1], "uniform"),
+        r"wanted: expected numbers.*got 'uniform'\. Of a plan.* plan\.wanted\(\)",
+    ),
+    "a word of labels": (lambda: LabelPriorCorrection([0.5], "training"), r"plan\.wanted\(\)"),
+    "shares by name": (lambda: PriorCorrection([1, 1], {"a": 1, "b": 2}), "expected numbers"),
+    "a word for a shift": (
+        lambda: correct_prior(torch.zeros(1, 2), "uniform"),
+        r"log_shift: expected a tensor.*got 'uniform'.*plan\.wanted\(\)",
+    ),
+    "a word for a shift of labels": (
+        lambda: correct_label_prior(torch.zeros(1, 2), "uniform"),
+        "log_shift: expected a tensor",
+    ),
     "labels": (lambda: LabelPriorCorrection([0.5] * 3, [0.5] * 2), "wanted: expected 3 shares"),
     "gamma": (lambda: PriorCorrection([1, 1], gamma=-1.0), "gamma: expected a finite number ≥ 0"),
     "no gamma": (lambda: correct_prior(torch.zeros(1, 2), torch.zeros(2), gamma=np.nan), "gamma: "),

@@ -1,5 +1,7 @@
 """Default models: shapes, what they must not depend on, and that they learn."""
 
+import json
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,8 @@ from balancekit.models import (
 from balancekit.models.pictures import stages_of
 from balancekit.sources.datasets import TableDataset, TextDataset
 from balancekit.sources.datasets.columns import matrix_columns
+from balancekit.sources.datasets.pictures import pictures_of_store
+from balancekit.sources.datasets.stores import PictureArrays
 
 SHAPES = {
     "a table": ("table", (7,), torch.zeros(3, 7)),
@@ -81,6 +85,48 @@ def test_a_regression_takes_the_scale_of_its_known_values():
     data = TableDataset.of_columns(matrix_columns(np.arange(6.0).reshape(3, 2)), labels)
     model = model_for(data)()
     assert (model.mean, model.std) == (20.5, 10.0)
+
+
+SAMPLES = [f"{animal} number {at}" for at in range(8) for animal in ("cat", "dog")]
+TABLE = matrix_columns(np.arange(32.0).reshape(16, 2))
+CLASSES = Labels.from_names([text[:3] for text in SAMPLES])
+
+
+def pictures_of_classes():
+    pictures = np.random.default_rng(0).integers(0, 256, (16, 12, 10, 3), dtype=np.uint8)
+    return pictures_of_store(PictureArrays(pictures), CLASSES, None)
+
+
+TRAINED = {
+    "a table": (lambda: TableDataset.of_columns(TABLE, CLASSES), None),
+    "a regression": (
+        lambda: TableDataset.of_columns(TABLE, Labels.from_values(np.arange(16) * 1e4)),
+        (0.0, 1.0),
+    ),
+    "pictures": (pictures_of_classes, None),
+    "texts": (lambda: TextDataset.of_texts(SAMPLES, CLASSES), None),
+}
+
+
+@pytest.mark.parametrize(("make", "values"), TRAINED.values(), ids=TRAINED.keys())
+def test_a_kept_model_is_loaded_without_the_data(make, values, tmp_path):
+    data = make()
+    torch.manual_seed(0)
+    model = model_for(data, device="cpu")().eval()
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    facts = {
+        "kind": data.kind,
+        "input_shape": data.input_shape,
+        "n_outputs": data.n_outputs,
+        "n_samples": len(data),
+    }
+    facts = json.loads(json.dumps(facts))
+    loaded = default_model(**facts, device="cpu", values=values)().eval()
+    loaded.load_state_dict(torch.load(tmp_path / "model.pt"))
+    inputs = torch.stack([torch.as_tensor(data[at][0]) for at in range(3)])
+    if data.kind == "pictures":
+        inputs = inputs.permute(0, 3, 1, 2) / 255
+    assert torch.equal(loaded(inputs), model(inputs))
 
 
 def test_more_time_makes_a_larger_network():

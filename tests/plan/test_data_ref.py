@@ -53,7 +53,8 @@ OTHER_DATA = {
     ),
     "another task": (
         Labels(class_ids=[0, 1, 0], class_names=("a", "b", "c"), offsets=[0, 2, 3]),
-        "expected classification data, got multilabel data. Read them as --task classification",
+        "expected classification data, got multilabel data. The plan is for other data, or these "
+        "are the same, read otherwise: then give --task classification",
     ),
 }
 

@@ -12,9 +12,9 @@ from balancekit.recommender import alternatives
 SETS = {
     "keel/abalone19.dat": ({}, "long tail"),
     "keel/iris0.dat": ({}, "mild imbalance"),
-    "text_names": ({}, "long tail of pictures or texts"),
+    "text_names": ({}, "long tail"),
     "hf_clinc_oos_imbalanced": ({}, "mild imbalance"),
-    "magnetic_tile": ({}, "long tail of pictures or texts"),
+    "magnetic_tile": ({}, "long tail of pictures"),
     "mulan/yeast": ({}, "several labels"),
     "voc2012_lt_multilabel/voc_mlt_1142.csv": ({}, "several labels"),
     "bccd_voc": ({}, "boxes"),

@@ -109,7 +109,7 @@ def some_stats(task):
             [900, 9],
             "rows",
             {"rows": "text"},
-            (Power(0.5), LogitAdjusted(), CorrectInTraining(), "zeros"),
+            (Natural(), LogitAdjusted(), CorrectInTraining(), "zeros"),
         ),
         (
             [900, 9],

@@ -8,7 +8,7 @@ from balancekit import Labels, analyze, recommend
 from balancekit.errors import OptionError
 from balancekit.plan import NoAugmentation, RowAugmentation, Uniform
 from balancekit.recommender import baseline
-from balancekit.recommender.batch_size import chosen_batch_size
+from balancekit.recommender.batch_size import chosen_batch_size, with_batch_size
 from balancekit.stats import expected_half_width
 from balancekit.stats.stats import Issue
 
@@ -234,3 +234,16 @@ def test_numbers_that_are_predicted_are_not_mixed():
 def test_what_rows_cannot_hold_is_refused():
     with pytest.raises(OptionError, match=r"rows: expected one of \('numbers', 'text'\), got 'a'"):
         recommend(analyze(["cat"] * 6 + ["dog"] * 2), rows="a")
+
+
+def test_a_plan_carried_to_more_data_has_the_batch_advised_for_those():
+    small, large = stats_of([400, 300]), stats_of([4000, 3000])
+    carried = with_batch_size(recommend(small).for_data(large))
+    whole = recommend(large)
+    reasons = {reason.part: reason for reason in carried.reasons}
+    assert carried.batch_size == whole.batch_size != recommend(small).batch_size
+    assert reasons["batch_size"] == {one.part: one for one in whole.reasons}["batch_size"]
+    given = recommend(small, batch_size=24).for_data(large)
+    assert with_batch_size(given) == given
+    by_hand = msgspec.structs.replace(recommend(small), batch_size=48).for_data(large)
+    assert with_batch_size(by_hand) == by_hand

@@ -241,7 +241,7 @@ COMPARED = {
     ),
     "noise": (
         {"plain": [(900, 10), (900, 60), (900, 10)], "the_plan": [(900, 60), (900, 20), (900, 30)]},
-        "the plan: balanced accuracy 63.3 %, +5.0 points from plain: the difference is not "
+        "the plan: balanced accuracy 63.3 %, 5.0 points better than plain: the difference is not "
         "larger than the noise (±56.8 points).",
     ),
     "worse than plain": (
@@ -251,7 +251,7 @@ COMPARED = {
     ),
     "one seed": (
         {"plain": [(900, 10)], "the_plan": [(910, 40)]},
-        "the plan: balanced accuracy 65.5 %, +15.5 ± 1.0 points from plain. One seed cannot "
+        "the plan: balanced accuracy 65.5 %, 15.5 ± 1.0 points better than plain. One seed cannot "
         "tell whether that is noise.",
     ),
     "tie": (

@@ -301,6 +301,17 @@ def test_contents_are_in_the_words_of_the_task(name):
     assert contents_text(REPORTS[name]) == words[name]
 
 
+def test_samples_without_a_value_are_not_said_to_have_one():
+    known = msgspec.structs.replace(REPORTS["regression"], n_unlabelled=1)
+    assert contents_text(known) == "4,999 of 5,000 samples with a value, in 99 bins"
+
+
+def test_values_of_prices_are_written_with_separators():
+    of_prices = msgspec.structs.replace(REPORTS["regression"].regression, high=1_998_910.0)
+    priced = msgspec.structs.replace(REPORTS["regression"], regression=of_prices)
+    assert " to 1,998,910" in shown(priced, 80)
+
+
 @dataclass(frozen=True)
 class Spread:
     counts: list[int]

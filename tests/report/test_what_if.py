@@ -114,6 +114,9 @@ def test_the_browser_computes_what_the_plan_believes(
     shifts = [float(row[8]) for row in cells]
     added = plan.correction_shift()[np.argsort([-count for count in plan.data.class_counts])]
     assert shifts == pytest.approx(added.tolist(), abs=0.0051)  # two decimals
+    counted = sorted(preview(plan, labels(), batch_size=8).draws_per_class, reverse=True)
+    drawn = sorted((int(row[1].replace(",", "")) for row in cells), reverse=True)
+    assert drawn == pytest.approx(counted, abs=1)  # the sampler draws whole ones
     said = text_of(page, "what-if-correct")
     assert ("adds" in said) == bool(np.ptp(added))
     believed = [float(row[5].removesuffix(" %")) / 100 for row in cells]

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 
 import duckdb
 import numpy as np
@@ -346,7 +347,7 @@ def test_broken_lines_leave_rows_and_labels_in_step(tmp_path):
     lines = ["x,label", *(f"{i % 3}.5,{'abc'[i % 3]}" for i in range(50))]
     lines[20] = '1.5,a,too,many"'
     path = written(tmp_path, "t.csv", "\n".join(lines))
-    with pytest.warns(BalancekitWarning, match="rows do not fit"):
+    with pytest.warns(BalancekitWarning, match="rows? do(es)? not fit"):
         data = open_dataset(path)
     pairs = {(float(data[i][0][0]), data[i][1]) for i in range(len(data))}
     assert len(pairs) == 3
@@ -416,6 +417,29 @@ def test_many_columns_are_read(tmp_path):
     assert data.input_shape == (n,)
 
 
+def test_cells_that_are_no_numbers_are_told_and_those_that_are_missing_are_not(tmp_path):
+    cells = ["1.5", "n/a", "-", '"€ 45,20"', "2.5", '"1,204.50"', "", *["3.5"] * 20]
+    lines = [f"{cell},{'abc'[i % 3]}" for i, cell in enumerate(cells)]
+    path = written(tmp_path, "t.csv", "\n".join(["price,status", *lines]))
+    told = "column 'price': expected a number .* others in 2 of 27, .* first in row 4: '€ 45,20'"
+    with pytest.warns(BalancekitWarning, match=told):
+        data = open_dataset(path, label="status")
+    assert re.search(told, data.prepared(range(20)).describe())
+
+
+def test_data_that_are_like_others_are_read_as_they_were(tmp_path):
+    lines = [f"{i}.5,{'ab'[i % 2]},{'abc'[i % 3]}" for i in range(30)]
+    text = "\n".join(["x,label,status", *lines])
+    data = open_dataset(written(tmp_path, "t.csv", text), label="status").prepared(range(20))
+    later = written(tmp_path, "later.csv", text)
+    found = open_dataset(later, like=data)
+    assert found.labels.class_names == ("a", "b", "c")
+    assert found.labels.class_ids.tolist() == data.labels.class_ids.tolist()
+    frame = pd.DataFrame({"x": [1.5], "label": ["b"], "status": ["c"]})
+    assert open_dataset(frame, like=data)[0][1] == 2
+    assert open_dataset(later, like=data.take([0]), label="label").labels.class_ids[1] == 1
+
+
 # --- pictures -----------------------------------------------------------------------------------
 
 
@@ -434,6 +458,11 @@ def test_bad_pictures_are_left_out_and_told(tmp_path):
     assert data.take([0, 1]).labels_read is None
     plan = recommend(analyze(read(path)))
     assert build(plan, data, batch_size=2).plan.data.n_samples == 4
+    built = build(plan, data, read(path), batch_size=2)
+    assert built.plan.data.n_samples == 4
+    assert repr(built) == "Pipeline(2 batches of 2 an epoch; WeightedCrossEntropyLoss; 0 notes)"
+    with pytest.raises(PlanError, match="expected 6 samples"):
+        build(plan, data, read(path).take(range(5)), batch_size=2)
     with pytest.raises(PlanError, match="expected 6 samples"):
         build(plan, data.take([0, 1]), batch_size=2)
 

@@ -10,8 +10,16 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
-from balancekit import DataError, OptionError, RowEncoder, TextEncoder, open_dataset
+from balancekit import (
+    DataError,
+    OptionError,
+    PictureEncoder,
+    RowEncoder,
+    TextEncoder,
+    open_dataset,
+)
 from balancekit.errors import BalancekitWarning
 from balancekit.sources.tables.scan import Scan, connect
 
@@ -112,7 +120,8 @@ def test_many_columns_are_encoded_as_they_were_read(tmp_path):
         label=["a", "b"] * 15
     )
     path = as_csv(frame, tmp_path)
-    dataset = open_dataset(path).prepared(range(30))
+    with pytest.warns(BalancekitWarning, match="'c5': expected a number .* 1 of 30, .* row 4: 'br"):
+        dataset = open_dataset(path).prepared(range(30))
     with pytest.warns(BalancekitWarning, match="row 4, column 'c5': expected a number, got 'brok"):
         features = dataset.encoder(path)
     np.testing.assert_array_equal(features, features_of(dataset))
@@ -249,7 +258,7 @@ def test_a_cell_that_is_no_number_counts_as_missing_and_is_told(tmp_path, encode
 
 def test_rows_that_do_not_fit_a_file_are_told(tmp_path, encoder):
     (tmp_path / "t.csv").write_text("k,x\nr,1\nr,1,2,3\nr,2\n")
-    with pytest.warns(BalancekitWarning, match="1 rows do not fit.*line 3"):
+    with pytest.warns(BalancekitWarning, match="1 rows? do(es)? not fit.*line 3"):
         assert len(encoder(tmp_path / "t.csv")) == 2
 
 
@@ -269,6 +278,7 @@ def test_tokens_of_the_texts_themselves_are_those_of_the_data_set(tmp_path, text
     path = as_csv(texts, tmp_path)
     dataset = open_dataset(path).prepared(range(20))
     tokens = dataset.encoder(TEXTS)
+    assert len(repr(dataset.encoder)) < 80
     assert (tokens.dtype, tokens.shape) == (np.int64, (30, dataset.n_tokens))
     np.testing.assert_array_equal(tokens, features_of(dataset))
     for given_rows in (path, texts[["message"]], texts.to_dict("records")):
@@ -414,6 +424,28 @@ def test_broken_buckets_are_refused(tmp_path):
     (tmp_path / "e.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match="buckets: expected numbers from 1 to 262144"):
         TextEncoder.load(tmp_path / "e.json")
+
+
+@pytest.mark.parametrize("colours", [(), (3,)], ids=["grey", "colour"])
+def test_picture_files_are_read_as_the_data_set_reads_them(tmp_path, colours):
+    rng, paths = np.random.default_rng(0), []
+    for at, name in enumerate(["cat", "cat", "dog"]):
+        paths.append(tmp_path / "data" / name / f"{at}.png")
+        paths[-1].parent.mkdir(parents=True, exist_ok=True)
+        pixels = rng.integers(0, 256, (30 + 40 * at, 50, *colours), dtype=np.uint8)
+        Image.fromarray(pixels).save(paths[-1])
+    dataset = open_dataset(tmp_path / "data")
+    dataset.encoder.save(tmp_path / "encoder.json")
+    encoder = PictureEncoder.load(tmp_path / "encoder.json")
+    assert encoder.input_shape == dataset.input_shape == ((3 if colours else 1), 64, 50)
+    read = encoder(paths)
+    assert read.dtype == np.uint8
+    np.testing.assert_array_equal(read, [picture for picture, _ in dataset])
+    assert encoder([]).shape == (0, *read.shape[1:])
+    with pytest.raises(DataError, match="cannot be decoded as a picture"):
+        encoder([paths[0], tmp_path / "encoder.json"])
+    with pytest.raises(DataError, match="paths: expected a list of them, got one"):
+        encoder(paths[0])
 
 
 def test_no_join_takes_the_cells_of_a_table_out_of_their_order(tmp_path, frame, monkeypatch):

@@ -177,7 +177,7 @@ def test_classes_that_the_features_name_are_all_there(tmp_path):
     stats = analyze(path)
     assert counts_of(stats) == {"no": 1, "yes": 2, "rare": 0}
     assert (stats.n_unlabelled, issues_of(stats)) == (2, {"BK209": 1})
-    with pytest.warns(BalancekitWarning, match="1 labels are no declared class"):
+    with pytest.warns(BalancekitWarning, match="1 label is no declared class"):
         labels = read(path)
     assert labels.class_ids.tolist() == [1, 0, 1, -1, -1]
 
@@ -193,7 +193,7 @@ def test_a_truncated_file_is_refused_and_one_of_many_is_told(tmp_path):
     write(good.with_name("c.parquet"), good.read_bytes())
     stats = analyze(good.parent)
     assert (counts_of(stats), issues_of(stats)) == ({"a": 2, "b": 2}, {"BK213": 1})
-    with pytest.warns(BalancekitWarning, match="1 files cannot be read"):
+    with pytest.warns(BalancekitWarning, match="1 file cannot be read"):
         assert_same(good.parent, stats)
 
 

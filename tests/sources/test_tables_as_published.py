@@ -205,7 +205,7 @@ def test_what_cannot_be_told_is_asked_for(tmp_path, content, words):
 def test_a_decimal_comma_is_read_as_one(tmp_path):
     rows = "".join(f"1,5;1.{i:03},5\n" for i in range(40))
     path = write(tmp_path, f"a;price\n{rows}1;abc\n1;7\n1;2.000\n1;2.5\n")
-    with pytest.warns(UserWarning, match="1 labels are no numbers"):
+    with pytest.warns(UserWarning, match="1 label is no number"):
         labels = read(path, task="regression")
     assert labels.values[:40].tolist() == [1000.5 + i for i in range(40)]
     assert labels.values[41:].tolist() == [7.0, 2000.0, 2.5]

@@ -281,7 +281,7 @@ def test_a_regression_without_a_number_has_no_bins(tmp_path):
     stats = analyze(path, label="label", task="regression")
     assert (stats.n_samples, stats.class_names) == (2, ())
     with (
-        pytest.warns(BalancekitWarning, match="1 labels are no numbers"),
+        pytest.warns(BalancekitWarning, match="1 label is no number"),
         pytest.raises(DataError, match="column 'label' holds no label"),
     ):
         read(path, label="label", task="regression")

@@ -21,6 +21,7 @@ from balancekit.report.words import (
     contents_text,
     headline_measures,
     issue_examples,
+    name_text,
     printable,
     verdict,
 )
@@ -141,6 +142,6 @@ def _issue(issue: Issue) -> dict[str, str]:
 
 def _embedded(pictures: Mapping[str, Sequence[NDArray[np.uint8]]]) -> dict[str, list[str]]:
     return {
-        printable(name): [data_uri(picture, LONGEST_PX) for picture in of_class]
+        name_text(name): [data_uri(picture, LONGEST_PX) for picture in of_class]
         for name, of_class in pictures.items()
     }

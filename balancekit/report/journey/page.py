@@ -49,7 +49,7 @@ def render_journey(
         how_made: the command that made the page, and of what.
         next_commands: what to try next.
     """
-    sliders = what_if(plan)
+    sliders = what_if(plan, round(sum(exposure.draws_per_class) / exposure.epochs))
     results = None
     if comparison is not None and comparison.tested():
         results = comparison_section(comparison)

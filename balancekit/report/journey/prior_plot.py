@@ -25,8 +25,8 @@ MOST_LINES = 12
 """Classes drawn: half of them the largest, half the smallest."""
 
 WIDTH, TOP, PLOT, BOTTOM = 760, 44, 220, 12
-APART, NUMBER = 15, 66
-"""Sizes in px: between two names, and of the numbers beside them."""
+APART, NUMBER, ABOVE = 15, 66, 9
+"""Sizes in px: between two names, of the numbers beside them, and of numbers above a line."""
 
 LEAST = 1e-6
 """Share below which a line is not drawn lower: an axis of ratios has no 0."""
@@ -82,15 +82,18 @@ def _drawn(plan: Plan, names: Sequence[str], shares: NDArray[np.float64]) -> str
 def _labels(
     names: Sequence[str], shares: NDArray[np.float64], up: Axis, xs: Sequence[float]
 ) -> list[str]:
-    """Names and shares at the left end, the ends of the wanted prior at the right."""
+    """Names and shares at the left end; the largest and least share at the other stations."""
     places = spread([up.at(share) for share in shares[0]], TOP + 6, TOP + PLOT)
     parts = []
     for name, share, y in zip(names, shares[0], places, strict=True):
         parts.append(draw_text(xs[0] - 8, y, percent(float(share)), anchor="end", size=10))
         parts.append(draw_name(xs[0] - NUMBER, y, name, anchor="end"))
-    right = sorted({round(float(share), 6) for share in shares[2]}, reverse=True)
-    shown = right if len(right) <= 2 else [right[0], right[-1]]
-    parts += [draw_text(xs[2] + 8, up.at(share), percent(share), size=10) for share in shown]
+    for station in (1, 2):
+        ends = sorted({float(shares[station].max()), float(shares[station].min())}, reverse=True)
+        heights = spread([up.at(share) for share in ends], TOP + 6, TOP + PLOT)
+        told = dict(zip(map(percent, ends), heights, strict=True))  # what looks alike once
+        above = ABOVE if station == 1 else 0  # lines go on behind it
+        parts += [draw_text(xs[station] + 8, y - above, text, size=10) for text, y in told.items()]
     return parts
 
 

@@ -12,19 +12,24 @@ from balancekit.report.journey.prior_plot import prior_plot
 from balancekit.report.journey.steps import correction_step
 from balancekit.report.rows import left_out_text, rows_of
 from balancekit.report.svg import interval_plot
-from balancekit.report.words import percent, printable
+from balancekit.report.words import name_text, percent, printable
 
 __all__ = ["use_section"]
 
-IMPORTS = ("import balancekit", "from balancekit.training import fit, predict", "")
+IMPORTS = (
+    "import balancekit",
+    "from balancekit.models import model_for",
+    "from balancekit.training import fit, predict",
+    "",
+)
 TRAIN_LINES = (
     "",
     "# by the small trainer, or in a loop of your own:",
     "fit(model, pipeline, epochs=30)",
-    "logits, targets = predict(model, pipeline.test_loader(held_out))",
+    "logits, targets = predict(model, pipeline.test_loader(testing))",
 )
 CORRECTED = "corrected = pipeline.correct(logits)"
-DEPLOYED = "logits_in_use = pipeline.correct(logits, prior=shares_in_use)  # where shares differ"
+DEPLOYED = 'logits_in_use = pipeline.correct(logits, prior="uniform")  # or shares by class name'
 
 
 def use_section(plan: Plan, code: Sequence[str], decided: Decided | None) -> dict[str, Any]:
@@ -69,7 +74,7 @@ def _correct_text(plan: Plan) -> str:
 
 def _decided(decided: Decided) -> dict[str, Any]:
     rows = rows_of(decided.train_counts)
-    names = [f"{decided.class_names[c]} ({decided.train_counts[c]})" for c in rows]
+    names = [f"{name_text(decided.class_names[c])} ({decided.train_counts[c]})" for c in rows]
     series = {
         one.name: tuple(column[rows] for column in decided.recall(one)) for one in decided.decisions
     }

@@ -147,7 +147,7 @@
     byId("what-if-verdict").className = "verdict " + tone;
     byId("what-if-verdict").textContent = words;
     byId("sum").textContent = now.steps.map(signed).join(" + ") + " = " + signed(sum(now.steps));
-    const repeats = (c) => (total * now.shares[c]) / n[c];
+    const repeats = (c) => (data.draws * now.shares[c]) / n[c];
     byId("repeats").textContent = grouped(repeats(n.length - 1), 2) + " · " + grouped(repeats(0), 2);
     byId("worth").textContent = grouped(now.worth, 0) + " of " + grouped(total, 0);
     byId("what-if-correct").textContent = correction(now);
@@ -165,7 +165,7 @@
         row.append(
           name,
           cell(grouped(n[c], 0), "n"),
-          cell(grouped(total * now.shares[c], 0), "n"),
+          cell(grouped(data.draws * now.shares[c], 0), "n"),
           cell(svgBar(now.shares[c] / mostDrawn, null, "one"), "bars"),
           cell(grouped(repeats(c), 2), "n"),
           cell(grouped(now.weights[c], 2), "n"),

@@ -28,9 +28,10 @@ from balancekit.report.comparison_words import (
     told_apart,
     trained_as,
     unfinished_texts,
+    with_seeds,
 )
 from balancekit.report.terminal.layout import Column, class_table, fitted, head_and_tail, say
-from balancekit.report.words import printable
+from balancekit.report.words import name_text, printable
 
 if TYPE_CHECKING:
     from balancekit.comparison import Arm, Comparison
@@ -79,6 +80,7 @@ def _show_arms(comparison: "Comparison", console: Console) -> None:
         if trained_as(arm) != trained_as(baseline) and share_a_seed(arm, baseline):
             found = comparison.difference(arm.name, baseline.name)
             apart, outcome = difference_text(comparison, found), outcome or outcome_text(found)
+        outcome = with_seeds(comparison, arm, outcome)
         mean = figure_text(objective, arm.mean(), digits_of_mean) if arm.runs else "–"
         figures = [_short(name, arm.figure(name), digits[name]) for name in others]
         seconds = f"{np.mean(arm.seconds_per_seed):.1f}" if arm.runs else "–"
@@ -141,7 +143,7 @@ def _recalls(arm: "Arm", shown: list[int]) -> list[str]:
 
 
 def _show_confusions(comparison: "Comparison", arms: Sequence["Arm"], console: Console) -> None:
-    names = [printable(name) for name in comparison.class_names]
+    names = [name_text(name) for name in comparison.class_names]
     longest = max(map(cell_len, names))
     # Wider where there is room for it beside the names, but not wider than they are.
     beside = (console.width - 2 - max(len("true class"), longest)) // len(names)

@@ -120,7 +120,16 @@ def _show_classes(exposure: Exposure, console: Console) -> list[str]:
     names = [exposure.class_names[c] for c in shown]
     n_between, n_empty = len(listed) - len(shown), len(counts) - len(listed)
     what = "bins" if noun == "bin" else "classes"
-    titles = class_table(console, noun, names, columns, cut=cut, n_between=n_between, what=what)
+    titles = class_table(
+        console,
+        noun,
+        names,
+        columns,
+        cut=cut,
+        n_between=n_between,
+        what=what,
+        whole_names=noun == "bin",  # ranges that are cut tell nothing
+    )
     if n_empty:
         say(console, f"… {n_of(n_empty, 'bin')} without a sample", "dim")
     return titles

@@ -8,7 +8,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from balancekit.report.words import left_to_right, printable
+from balancekit.report.words import left_to_right, name_text, printable
 
 __all__ = [
     "MOST_LISTED",
@@ -115,7 +115,7 @@ def class_table(
         what: the rows are.
         whole_names: True breaks names over lines where there is no room, and cuts none.
     """
-    names = [printable(name) for name in names]
+    names = [name_text(name) for name in names]
     wanted = max(map(cell_len, (title, *names)))
     least = LEAST_WHOLE_NAME if whole_names else LEAST_NAME
     columns = _that_fit(columns, console.width - INDENT - min(wanted, least))

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
+    "Broken",
     "Column",
     "Columns",
     "Kind",
@@ -22,7 +23,9 @@ __all__ = [
 Kind = Literal["number", "day", "text"]
 """What the cells of a column are; days are counted from 1970."""
 
-MISSING_TEXTS = frozenset(("", "?", "nan", "na", "n/a", "#n/a", "null", "<na>", "<null>", "none"))
+MISSING_TEXTS = frozenset(
+    ("", "?", "nan", "na", "n/a", "#n/a", "null", "<na>", "<null>", "none", "-")
+)
 """Cells that stand for nothing, in lower case."""
 
 MOST_NUMBER = float(np.finfo(np.float32).max)
@@ -35,6 +38,29 @@ DAY_0 = date(1970, 1, 1).toordinal()
 
 
 @dataclass(frozen=True)
+class Broken:
+    """Cells of a column that hold something else than its others: they count as missing.
+
+    Attributes:
+        n: how many.
+        row: of the first, from 1.
+        cell: what stands in it.
+    """
+
+    n: int
+    row: int
+    cell: str
+
+    def told(self, name: str, kind: Kind, n_rows: int) -> str:
+        """What a user is told of them."""
+        return (
+            f"column {name!r}: expected a {kind} in each cell, got others in {self.n:,} of "
+            f"{n_rows:,}, which count as missing; the first in row {self.row:,}: "
+            f"{self.cell[:60]!r}"
+        )
+
+
+@dataclass(frozen=True)
 class Column:
     """The cells of one column.
 
@@ -44,6 +70,7 @@ class Column:
         codes: int32 [n], which of `texts` each cell is, -1 where missing; None for numbers.
         texts: the different texts, in the order in which they came.
         are_days: the numbers are days from 1970.
+        broken: cells that are no numbers, where nearly all others are; None if all are.
     """
 
     name: str
@@ -51,6 +78,7 @@ class Column:
     codes: NDArray[np.int32] | None = None
     texts: tuple[str, ...] = ()
     are_days: bool = False
+    broken: Broken | None = None
 
     def __len__(self) -> int:
         given = self.codes if self.numbers is None else self.numbers
@@ -97,10 +125,12 @@ def column_of_cells(name: str, cells: Sequence[Any], kind: Kind | None = None) -
         kind = "number" if known and n_numbers >= NUMBER_SHARE * len(known) else "text"
     if kind == "text":
         return coded(name, (None if is_missing(cell) else _text(cell) for cell in cells))
-    numbers = (number_of(cell, kind) for cell in cells)
+    numbers = [number_of(cell, kind) for cell in cells]
     values = (np.nan if number is None else number for number in numbers)
     found = finite(np.fromiter(values, np.float64, len(cells)))
-    return Column(name, numbers=found, are_days=kind == "day")
+    none = [i for i, number in enumerate(numbers) if number is None and not is_missing(cells[i])]
+    broken = Broken(len(none), none[0] + 1, str(cells[none[0]])) if none else None
+    return Column(name, numbers=found, are_days=kind == "day", broken=broken)
 
 
 def coded(name: str, texts: Iterable[str | None]) -> Column:

@@ -1,4 +1,4 @@
-"""What a data set has learnt of its inputs, for rows and texts that come later."""
+"""How a data set makes its inputs, for rows, texts and pictures that come later."""
 
 import os
 from collections.abc import Sequence
@@ -15,9 +15,11 @@ from balancekit.sources.datasets.codes import Code
 from balancekit.sources.datasets.columns import Columns, Kind
 from balancekit.sources.datasets.given_rows import columns_of_rows
 from balancekit.sources.datasets.ngrams import N_BUCKETS, Bags, bags_of_texts
+from balancekit.sources.datasets.stores import Mode
 from balancekit.sources.datasets.texts import joined_texts
+from balancekit.sources.pictures import load_picture
 
-__all__ = ["EncodedColumn", "RowEncoder", "TextEncoder", "padded"]
+__all__ = ["EncodedColumn", "PictureEncoder", "RowEncoder", "TextEncoder", "padded"]
 
 
 class _Saved(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -106,6 +108,11 @@ class RowEncoder(_Saved, frozen=True, kw_only=True, tag="row encoder 1"):
         """(n_features,)."""
         return (sum(column.code.n_features for column in self.columns),)
 
+    def __repr__(self) -> str:
+        """A line, not all codes."""
+        n_features = self.input_shape[0]
+        return f"RowEncoder({len(self.columns):,} columns, {n_features:,} features)"
+
     def of_columns(self, columns: Columns) -> NDArray[np.float32]:
         """Features of columns that are in the order of these."""
         given = zip(self.columns, columns.columns, strict=True)
@@ -151,6 +158,11 @@ class TextEncoder(_Saved, frozen=True, kw_only=True, tag="text encoder 1"):
         """(n_known,): what a model of tokens has to know."""
         return (1 + (N_BUCKETS if self.buckets is None else len(self.buckets)),)
 
+    def __repr__(self) -> str:
+        """A line, not all n-grams."""
+        n_known = self.input_shape[0] - 1
+        return f"TextEncoder({n_known:,} n-grams, {self.n_tokens:,} tokens a text)"
+
     @property
     def kinds(self) -> dict[str, Kind]:
         """What the cells of each column are."""
@@ -178,6 +190,43 @@ class TextEncoder(_Saved, frozen=True, kw_only=True, tag="text encoder 1"):
         ids = np.zeros(N_BUCKETS + 1, np.int32)
         ids[list(self.buckets)] = np.arange(1, len(self.buckets) + 1)
         return bags.renamed(ids)
+
+
+class PictureEncoder(_Saved, frozen=True, kw_only=True, tag="picture encoder 1"):
+    """Picture files as a data set of `open_dataset` reads them: of one size and colour.
+
+    Call it with a list of paths. It gives uint8 [n, height, width, 3], red first, or
+    [n, height, width] in mode "L". `balancekit.pipeline.picture_to_tensor` makes of one what
+    `build` gives a model.
+
+    Attributes:
+        size_px: (height, width).
+        mode: colour or grey.
+
+    Raises:
+        DataError: a file is missing or cannot be decoded.
+    """
+
+    size_px: tuple[int, int]
+    mode: Mode
+    kind: ClassVar[Literal["pictures"]] = "pictures"
+
+    def __post_init__(self) -> None:
+        if min(self.size_px) < 1:
+            raise ValueError("size_px: expected (height, width) from 1")
+
+    def __call__(self, paths: Sequence[str | os.PathLike[str]]) -> NDArray[np.uint8]:
+        """Pictures: uint8 [n, height, width(, 3)]."""
+        if isinstance(paths, str | os.PathLike):
+            raise DataError(f"paths: expected a list of them, got one, {str(paths)[:80]!r}")
+        read = [load_picture(path, mode=self.mode, size_px=self.size_px) for path in paths]
+        shape = (*self.size_px, 3) if self.mode == "RGB" else self.size_px
+        return np.stack(read) if read else np.zeros((0, *shape), np.uint8)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """(channels, height, width)."""
+        return (3 if self.mode == "RGB" else 1, *self.size_px)
 
 
 def padded(bags: Bags, n_tokens: int) -> NDArray[np.int64]:

@@ -1,11 +1,14 @@
 """Which kind of data set samples make, and `open_dataset`."""
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
-from balancekit.errors import DataError, OptionError
+from balancekit.errors import BalancekitWarning, DataError, OptionError
 from balancekit.labels import Labels, Task
 from balancekit.sources.arff import ArffPart
 from balancekit.sources.catalogue import open_source
@@ -34,6 +37,9 @@ OpenedDataset = DecodedPictures | TableDataset | TextDataset
 
 MOST_LOOKED_FOR = 100
 """Ids that are looked for before they are taken for no paths."""
+
+MOST_TOLD = 5
+"""Columns with broken cells that a warning names."""
 
 
 def open_dataset(
@@ -65,7 +71,9 @@ def open_dataset(
         size_px: (height, width) of the pictures, or the side of a square; their own if not
             given, and 64 at most.
         like: a data set, prepared, whose features, tokens or size of pictures these get, and
-            whose classes: so a test file is opened. Columns are found by name.
+            whose classes: so a test file is opened. Columns are found by name. It is read as
+            that one was (label, label_delimiter; header and format of a path that ends alike),
+            where nothing else is given.
 
     Raises:
         DataError: the data cannot be read so, have no inputs beside their labels, or carry
@@ -78,24 +86,37 @@ def open_dataset(
     ('table', 3, 1)
     """
     _check_like(like, size_px)
-    options = ReadOptions(
-        task=_task(task, like),
-        label=label,
-        label_delimiter=label_delimiter,
-        split=split,
-        header=header,
-    )
-    source = open_source(data, options, format=format)
+    given = {"label": label, "label_delimiter": label_delimiter, "header": header}
+    read_by = _read_by(data, {**given, "format": None if format == "auto" else format}, like)
+    words: dict[str, Any] = {name: read_by.get(name) for name in given}
+    options = ReadOptions(task=_task(task, like), split=split, **words)
+    source = open_source(data, options, format=read_by.get("format", "auto"))
     inner, place = _opened(source)
     labels = source.read_labels()
     if options.task is None:
         warn_of_targets(labels, source.description)
     targets_of(labels.take([]))  # refuses other tasks before anything is loaded
     if like is not None:
-        return _alike(data, source, labels, like)
+        return replace(_alike(data, source, labels, like), read_by=read_by)
     if is_frame(data):
-        return _of_columns(frame_columns(data, label), labels)
-    return _of_source(source, inner, place, labels, size_px)
+        return replace(_of_columns(frame_columns(data, label), labels), read_by=read_by)
+    return replace(_of_source(source, inner, place, labels, size_px), read_by=read_by)
+
+
+def _read_by(data: object, given: Mapping[str, Any], like: OpenedDataset | None) -> dict[str, Any]:
+    """The options that data are read by, of those given and those of what they are like.
+
+    Its suffix is kept with them: how a file is laid out tells nothing of one of another kind.
+    """
+    suffix = Path(data).suffix.lower() if isinstance(data, str | os.PathLike) else None
+    read_by = {name: value for name, value in given.items() if value is not None}
+    known = {} if like is None else dict(like.read_by)
+    if known.pop("suffix", None) != suffix:
+        kept = () if suffix == "" else ("label", "label_delimiter")  # a folder may hold no table
+        known = {name: known[name] for name in kept if name in known}
+    if "label" in read_by:
+        known.pop("label_delimiter", None)
+    return {**known, **read_by, "suffix": suffix}
 
 
 def _check_like(like: object, size_px: object) -> None:
@@ -167,8 +188,22 @@ def _of_columns(columns: Columns, labels: Labels) -> TableDataset | TextDataset:
     """Texts, if the columns are sentences; else rows."""
     found = prose_of(columns)
     if found is None:
-        return TableDataset.of_columns(columns, labels)
+        notes = _broken_cells(columns)
+        if notes:
+            warnings.warn("; ".join(notes), BalancekitWarning, stacklevel=4)
+        return TableDataset.of_columns(columns, labels, notes)
     return TextDataset.of_texts(found.texts, labels, found.notes, found.columns)
+
+
+def _broken_cells(columns: Columns) -> tuple[str, ...]:
+    """What a user is told of cells that hold no number among numbers, column by column."""
+    told = [
+        column.broken.told(column.name, column.kind, len(column))
+        for column in columns.columns
+        if column.broken is not None
+    ]
+    more = len(told) - MOST_TOLD
+    return (*told[:MOST_TOLD], *([f"{more:,} more columns with such cells"] if more > 0 else []))
 
 
 def _of_table(

@@ -1,11 +1,11 @@
 """A data set of pictures, all of one size, decoded once where they fit into memory."""
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from balancekit.engines import available_cpus
 from balancekit.errors import BalancekitWarning, DataError
 from balancekit.labels import Labels
+from balancekit.sources.datasets.encoders import PictureEncoder
 from balancekit.sources.datasets.stores import Mode, PictureStore
 from balancekit.sources.datasets.targets import n_outputs_of, target_of, targets_of
 
@@ -46,6 +47,7 @@ class DecodedPictures:
         size_px: (height, width).
         mode: colour or grey.
         notes: what was left out, in words.
+        read_by: options of `open_dataset` that they were read by, for data that are like these.
         labels_read: labels before pictures were left out, if some were: those of `read`, which
             plans are made for.
     """
@@ -59,6 +61,7 @@ class DecodedPictures:
     mode: Mode
     notes: tuple[str, ...] = ()
     kind: Literal["pictures"] = "pictures"
+    read_by: Mapping[str, Any] = field(default_factory=dict)
     labels_read: Labels | None = None
 
     def __len__(self) -> int:
@@ -79,9 +82,14 @@ class DecodedPictures:
             return np.full(shape, 127, np.uint8), target
 
     @property
+    def encoder(self) -> PictureEncoder:
+        """What reads other picture files as these are read."""
+        return PictureEncoder(size_px=self.size_px, mode=self.mode)
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
         """(channels, height, width)."""
-        return (3 if self.mode == "RGB" else 1, *self.size_px)
+        return self.encoder.input_shape
 
     @cached_property
     def n_outputs(self) -> int:

@@ -1,9 +1,10 @@
 """A data set of the rows of a table."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,7 @@ class TableDataset:
         targets: of all that were read.
         encoded: how columns become features, and those of all rows, once learnt.
         notes: what was left out, in words.
+        read_by: options of `open_dataset` that they were read by, for data that are like these.
     """
 
     labels: Labels
@@ -41,6 +43,7 @@ class TableDataset:
     encoded: tuple[Features, NDArray[np.float32]] | None = None
     notes: tuple[str, ...] = ()
     kind: Literal["table"] = "table"
+    read_by: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_columns(
@@ -78,14 +81,23 @@ class TableDataset:
 
     @cached_property
     def encoder(self) -> RowEncoder:
-        """What makes features of other rows, as they are made of these."""
+        """What makes features of other rows, as they are made of these.
+
+        Raises:
+            DataError: two columns have one name, by which other rows are told.
+        """
         columns = self.columns.columns
-        return RowEncoder(
-            columns=tuple(
-                EncodedColumn(name=columns[at].name, kind=columns[at].kind, code=code)
-                for at, code in self._encoded[0].codes.items()
-            )
+        encoded = tuple(
+            EncodedColumn(name=columns[at].name, kind=columns[at].kind, code=code)
+            for at, code in self._encoded[0].codes.items()
         )
+        times = Counter(column.name for column in encoded)
+        if twice := [name for name, n in times.items() if n > 1]:
+            raise DataError(
+                f"columns: expected different names, by which other rows are told, got {twice[:3]} "
+                "more than once. Rename them."
+            )
+        return RowEncoder(columns=encoded)
 
     @property
     def input_shape(self) -> tuple[int, ...]:

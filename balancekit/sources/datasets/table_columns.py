@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from balancekit.errors import DataError
 from balancekit.sources.datasets.columns import (
     MISSING_TEXTS,
     NUMBER_SHARE,
+    Broken,
     Column,
     Columns,
     Kind,
@@ -57,8 +59,22 @@ def table_columns(
     names = _names(scans, source, left_out)
     if len(names) > MANY_COLUMNS:
         return Columns(tuple(_wide(rows_of, names)), left_out)
-    found = _kinds(_counts(rows_of, names)) if names else []
-    return Columns(tuple(_narrow(rows_of, dict(zip(names, found, strict=True)))), left_out)
+    if not names:
+        return Columns((), left_out)
+    counts = _counts(rows_of, names)
+    found = dict(zip(names, _kinds(counts), strict=True))
+    columns = zip(_narrow(rows_of, found), counts.tolist(), strict=True)
+    return Columns(tuple(_with_broken(one, row, rows_of) for one, row in columns), left_out)
+
+
+def _with_broken(column: Column, counts: Sequence[int], rows_of: Mapping[Scan, str]) -> Column:
+    """A column that knows which of its cells are not of its kind."""
+    n_known, n_numbers, n_days = counts
+    n_broken = n_known - {"text": n_known, "number": n_numbers, "day": n_days}[column.kind]
+    if not n_broken:
+        return column
+    row, cell = _first_broken(rows_of, column.name, column.kind)
+    return replace(column, broken=Broken(n_broken, row, str(cell)))
 
 
 def columns_of_kinds(rows_of: Mapping[Scan, str], kinds: Mapping[str, Kind]) -> Columns:

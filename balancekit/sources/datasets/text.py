@@ -1,9 +1,9 @@
 """A data set of texts as bags of n-grams."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -41,6 +41,7 @@ class TextDataset:
         encoder: what makes tokens of other texts, as they are made of these.
         token_weights: how much each token should weigh, float32 [n_known], once prepared.
         notes: what was left out, in words.
+        read_by: options of `open_dataset` that they were read by, for data that are like these.
     """
 
     labels: Labels
@@ -51,6 +52,7 @@ class TextDataset:
     token_weights: NDArray[np.float32] | None = None
     notes: tuple[str, ...] = ()
     kind: Literal["text"] = "text"
+    read_by: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of_texts(

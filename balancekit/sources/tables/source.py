@@ -180,15 +180,31 @@ class TableSource:
         return self.repeats.shards(self.scans, self.target, self.rows, named.split)
 
 
-IN_WORDS: Mapping[ProblemKind, str] = {
-    "class-out-of-range": "labels are no declared class, and missing",
-    "file-unreadable": "files cannot be read, and are left out",
-    "label-not-a-number": "labels are no numbers, and missing",
-    "label-set-not-one": "rows carry no class or several, and are unlabelled",
-    "row-malformed": "rows do not fit; those that cannot be read are left out, so that indices "
-    "differ from row numbers behind them",
+IN_WORDS: Mapping[ProblemKind, tuple[str, str]] = {
+    "class-out-of-range": (
+        "label is no declared class, and missing",
+        "labels are no declared class, and missing",
+    ),
+    "file-unreadable": (
+        "file cannot be read, and is left out",
+        "files cannot be read, and are left out",
+    ),
+    "label-not-a-number": (
+        "label is no number, and missing",
+        "labels are no numbers, and missing",
+    ),
+    "label-set-not-one": (
+        "row carries no class or several, and is unlabelled",
+        "rows carry no class or several, and are unlabelled",
+    ),
+    "row-malformed": (
+        "row does not fit; if it cannot be read it is left out, so that indices differ from row "
+        "numbers behind it",
+        "rows do not fit; those that cannot be read are left out, so that indices differ from "
+        "row numbers behind them",
+    ),
 }
-"""Problems that `read` warns of, as something is missing from the labels that it gives."""
+"""Problems that `read` warns of, as something is missing from the labels: of one, and of many."""
 
 
 def warn_of_lost_labels(where: str, problems: Mapping[ProblemKind, Problem]) -> None:
@@ -199,7 +215,7 @@ def warn_of_lost_labels(where: str, problems: Mapping[ProblemKind, Problem]) -> 
         problems: that were met.
     """
     told = [
-        f"{problem.count} {IN_WORDS[kind]} (such as {problem.examples[0]})"
+        f"{problem.count:,} {IN_WORDS[kind][problem.count != 1]} (such as {problem.examples[0]})"
         for kind, problem in sorted(problems.items())
         if kind in IN_WORDS
     ]
