@@ -10,6 +10,9 @@ from balancekit.comparison import Difference
 
 __all__ = ["page_of"]
 
+SOLVED = 95.0
+"""Points of plain training from which on hardly anything is left to win."""
+
 VERDICTS = {"better": "win", "noise": "tie", "one seed": "tie", "worse": "loss"}
 
 
@@ -30,6 +33,9 @@ def _summary(outcomes: Sequence[Outcome]) -> str:
     groups = [("all", outcomes)]
     if len(origins) > 1:
         groups += [(o, [one for one in outcomes if one.origin == o]) for o in origins]
+    unsolved = [one for one in outcomes if np.mean(one.values[BASELINE]) < SOLVED]
+    if 0 < len(unsolved) < len(outcomes):
+        groups.append((f"plain training below {SOLVED:.0f} points", unsolved))
     rows = []
     for name, some in groups:
         over = [one.over(BASELINE) for one in some]
