@@ -4,9 +4,11 @@ import contextlib
 import functools
 import json
 import os
+import random
 import runpy
 import select
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,11 +32,20 @@ ENVIRONMENT = {
 }
 
 
-def run(command):
+def quiet_port():
+    """A free port below those that systems give out unasked, as to tests at the same time."""
+    for port in random.sample(range(15_000, 30_000), 100):
+        with socket.socket() as tried, contextlib.suppress(OSError):
+            tried.bind(("127.0.0.1", port))
+            return str(port)
+    raise OSError("no free port of a hundred")
+
+
+def run(command, **variables):
     """Run a command; none of the processes that it starts is left when this returns."""
     process = subprocess.Popen(
         command,
-        env=os.environ | ENVIRONMENT,
+        env=os.environ | ENVIRONMENT | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -108,7 +119,7 @@ def launch(tmp_path_factory, forked):
         out = tmp_path_factory.mktemp(Path(script).stem)
         arguments = [str(out), *([str(resume_of)] if resume_of else [])]
         if script == "lightened.py":  # Lightning starts the other processes by itself
-            run([sys.executable, str(SCRIPTS / script), *arguments])
+            run([sys.executable, str(SCRIPTS / script), *arguments], MASTER_PORT=quiet_port())
         else:
             ranks = 0 if processes == 1 and script != "ddp.py" else processes
             forked(SCRIPTS / script, arguments, ranks, out / "log.txt")
