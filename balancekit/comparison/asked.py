@@ -44,8 +44,6 @@ USUAL = Settings(batch_size=64, learning_rate=1e-3, weight_decay=1e-4, epochs=30
 
 SAMPLES_TRIED = 2
 
-OWN_LABELS = "ive the data set an attribute `labels`, a balancekit.Labels"
-
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Asked:
@@ -218,13 +216,8 @@ class Asked:
         for name, plan in (self.plans or {}).items():
             if plan.data.fingerprint in fitting:
                 continue
-            try:
-                plan.check_data(self.labels)
-            except PlanError as error:
-                # There is no way to insist here.
-                told = str(error).removeprefix("plan: ").partition("; or insist")[0]
-                told = told.replace("ive `labels`", OWN_LABELS)  # which `build` alone takes
-                raise PlanError(f"plan {name!r}: {told}.") from None
+            if told := plan.mismatch(self.labels):
+                raise PlanError(f"plan {name!r}: {told}.")
 
     @cached_property
     def judged_by(self) -> str:

@@ -11,6 +11,9 @@ __all__ = ["DataRef", "are_comparable", "data_differences"]
 
 MOST_SHOWN = 5
 
+LABELS = "the data set an attribute `labels`, a balancekit.Labels"
+"""Which every verb takes that is given a data set."""
+
 FEW_APART = 0.05
 """Share of the pictures that broken files may explain: more were held out, or added."""
 
@@ -112,7 +115,7 @@ def _name_differences(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
             "expected the classes in the plan's order, got the same classes in another: class id "
             f"{first} is {ours[first]!r} in the plan and {theirs[first]!r} in the data",
             "Under the plan every class would get the share and the weight of another. Give "
-            "`labels` whose class_names stand in the plan's order",
+            f"{LABELS} whose class_names stand in the plan's order",
         ]
     known, given = set(ours), set(theirs)
     missing = [name for name in ours if name not in given]
@@ -122,8 +125,8 @@ def _name_differences(ours: Sequence[str], theirs: Sequence[str]) -> list[str]:
     told = f": {', '.join(parts)}" if parts else f", {len(ours)} and {len(theirs)} of them"
     return [
         shown + told,
-        "Read them with the same label column and split (--label, --split), or give `labels` with "
-        "these class names",
+        "Read them with the same label column and split (--label, --split), or give "
+        f"{LABELS} with these class names",
     ]
 
 

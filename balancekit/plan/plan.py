@@ -332,17 +332,26 @@ class Plan(_Part, frozen=True, kw_only=True):
             PlanError: the task, class names, their order or the counts differ; what differs
                 is told, and what to do.
         """
+        if told := self.mismatch(labels):
+            raise PlanError(
+                f"plan: {told}; or insist with allow_other_data=True (--allow-other-data)."
+            )
+
+    def mismatch(self, labels: Labels) -> str:
+        """How labels differ from the data that the plan was made for, and what to do about it.
+
+        Empty, if they are those of the plan.
+        """
         theirs = DataRef.from_labels(labels)
         if self.data.fingerprint == theirs.fingerprint:
-            return
+            return ""
         told = data_differences(self.data, theirs) or [
             "expected data with its fingerprint, got the same task, classes and counts with "
             "another: the plan's [data] was changed by hand"
         ]
-        raise PlanError(
-            f"plan: {'. '.join(told)}. {_carried_by(self.data, theirs)}Make a plan for these data: "
-            "balancekit.recommend(balancekit.analyze(labels)); or insist with "
-            "allow_other_data=True (--allow-other-data)."
+        return (
+            f"{'. '.join(told)}. {_carried_by(self.data, theirs)}Make a plan for these data: "
+            "balancekit.recommend(balancekit.analyze(labels))"
         )
 
     def for_data(self, data: Stats | Labels | DataRef) -> "Plan":
